@@ -1,0 +1,69 @@
+"""The server: `streamlit run app.py` serves dashboard/main.py with a few things that a script alone cannot set.
+
+Streamlit collects garbage after every rerun and walks every object that lives. Once the imports are done their objects
+never die, so they are frozen here and the collection gets short.
+"""
+
+import gc
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+ROOT = Path(__file__).parent
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from dashboard import security, walk_desk  # noqa: E402 - found only once the folder is on the path
+from dashboard.components import assets  # noqa: E402 - found only once the folder is on the path
+
+
+class SecurityHeaders:
+    """Adds the headers of dashboard/security.py to every answer, and drops messages that it calls too deep."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.headers = [(name.encode(), value.encode()) for name, value in security.headers().items()]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request as the app does, with the headers added."""
+
+        async def send_with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] += self.headers
+            await send(message)
+
+        async def receive_sound() -> Any:
+            while security.too_deep((message := await receive()).get("bytes") or b""):
+                pass
+            return message
+
+        if scope["type"] == "websocket":
+            await self.app(scope, receive_sound, send)
+        else:
+            await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+@asynccontextmanager
+async def lifespan(_: Any) -> AsyncIterator[None]:
+    """Import and use once what every visitor needs, then freeze it."""
+    import plotly.graph_objects as go
+
+    import dashboard.app_pages  # noqa: F401  (brings in nnlib and the figures)
+
+    go.Figure(go.Surface(z=[[1, 2], [3, 4]])).to_json()
+    gc.collect()
+    gc.freeze()
+    yield
+
+
+app = st.App(
+    ROOT / "dashboard" / "main.py",
+    lifespan=lifespan,
+    middleware=[Middleware(SecurityHeaders)],
+    routes=[*assets.routes(), *walk_desk.routes()],
+)

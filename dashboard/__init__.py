@@ -1,0 +1,1 @@
+"""Everything that knows Streamlit or Plotly; the mathematics is in nnlib."""

@@ -1,0 +1,83 @@
+"""The security headers of every answer, as strict as Streamlit and Plotly work with.
+
+Scripts come from this server only. Streamlit's page has one inline script, allowed by its hash, and loads components
+as blobs; Plotly builds functions from text, hence 'unsafe-eval'; both set styles inline.
+"""
+
+import base64
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import streamlit
+
+EMBED_VARIABLE = "EMBED_ORIGINS"
+"""The environment variable that names the sites which may embed the app, apart by spaces; only itself if unset."""
+
+ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\*", re.ASCII)
+
+
+MAX_NESTING = 100
+"""A message of the browser with more brackets inside each other is dropped; ours have a handful."""
+
+NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def too_deep(message: bytes) -> bool:
+    """Whether a message's brackets nest deeper than anything the app sends: copying such JSON exhausts the stack.
+
+    Brackets within texts count too, which is strict but quick.
+    """
+    depth = 0
+    for bracket in message.translate(None, NO_BRACKETS):
+        depth = max(0, depth + (1 if bracket in b"[{" else -1))
+        if depth > MAX_NESTING:
+            return True
+    return False
+
+
+def headers(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the headers by name; ValueError if the variable names something that is no origin."""
+    return {
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "same-origin",
+        "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+        "content-security-policy": "; ".join(f"{name} {value}" for name, value in policy(environment).items()),
+    }
+
+
+def policy(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the content security policy, a source list for each kind of content."""
+    inline = " ".join(f"'sha256-{digest}'" for digest in inline_scripts())
+    return {
+        "default-src": "'self'",
+        "script-src": f"'self' blob: 'unsafe-eval' {inline}".rstrip(),
+        "style-src": "'self' 'unsafe-inline'",
+        "img-src": "'self' data: blob:",
+        "font-src": "'self' data:",
+        "connect-src": "'self' ws: wss:",
+        "worker-src": "'self' blob:",
+        "object-src": "'none'",
+        "base-uri": "'self'",
+        "form-action": "'self'",
+        "frame-src": "'self'",
+        "frame-ancestors": " ".join(("'self'", *embedders(environment))),
+    }
+
+
+def embedders(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the origins that may embed the app."""
+    names = environment.get(EMBED_VARIABLE, "").split()
+    for name in names:
+        if not ORIGIN.fullmatch(name):
+            raise ValueError(f"{EMBED_VARIABLE} must name origins such as https://course.example.org, got {name!r}")
+    return tuple(names)
+
+
+def inline_scripts() -> tuple[str, ...]:
+    """Return the hashes of the inline scripts in the page that the installed Streamlit serves."""
+    page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    return tuple(base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts)

@@ -1,0 +1,206 @@
+"""Two grids on which everything moves, fast: the loss over a plane, and the outputs over two inputs.
+
+In both the first layer's pre-activation is a sum P(a) + Q(b), so its sigmoid costs no exponential at the grid points
+(see `fast_surface`, which explains this and the scratch memory). The layers behind it are ordinary products.
+"""
+
+import math
+from itertools import product
+
+import numpy as np
+
+from nnlib._types import Array
+from nnlib.activations import Activation
+from nnlib.fast_sigmoid import InPlace, stretch
+from nnlib.fast_surface import FEW_SAMPLES, portion_of, safe_exponent
+from nnlib.network import Network, Params
+from nnlib.scratch import BLOCK, Scratch, borrowed
+
+Layer = tuple[Array, Array]
+"""Weights (..., fan_out, fan_in) and biases (..., fan_out, 1)."""
+PlaneLayer = tuple[Layer, Layer, Layer]
+"""A layer at the center of a plane, and the change along its two directions."""
+
+
+def _layers(network: Network, params: Params) -> list[Layer]:
+    """Return the layers of a network whose sigmoids are not stretched: low and span go to the weights behind them."""
+    layers = []
+    low, span = 0.0, 1.0
+    for layer, W in enumerate(params.weights):
+        b = params.biases[layer] if network.biases else np.zeros_like(W[..., 0, :])
+        layers.append((np.ascontiguousarray(span * W.mT), (b + low * W.sum(-2))[..., None]))
+        low, span = stretch(network.activation(layer))
+    return layers
+
+
+def plane_sum_squared_errors(
+    network: Network, center: Params, u: Params, v: Params, X: Array, Y: Array, a: Array, b: Array
+) -> Array:
+    """Return sum((O_out - Y)^2) at center + a u + b v: (b, a). The arguments must be valid."""
+    dtype = np.result_type(center.weights[0], u.weights[0], v.weights[0], X, Y)
+    layers = list(zip(*(_layers(network, params) for params in (center, u, v)), strict=True))
+    low, span = stretch(network.output)
+    total = np.zeros((len(a), len(b)), dtype)
+    portion = portion_of(len(X), max(len(a), len(b)) * max(network.sizes[1:]))
+    add = _add_many_samples if len(X) >= FEW_SAMPLES else _add_few_samples
+    with borrowed() as scratch, np.errstate(all="ignore"):
+        for start in range(0, len(X), portion):
+            x = np.ascontiguousarray(X[start : start + portion].T, dtype)
+            y = np.ascontiguousarray(((Y[start : start + portion] - low) / span).T, dtype)
+            add(network, layers, x, y, a.astype(dtype), b.astype(dtype), total, scratch)
+    return (span * span * total).T
+
+
+def _add_many_samples(
+    network: Network, layers: list[PlaneLayer], x: Array, y: Array, a: Array, b: Array, total: Array, scratch: Scratch
+) -> None:
+    """Add the squared errors of samples x (D, N), y (K, N) to total (a, b), with values (a, b, unit, sample)."""
+    at_once = max(1, BLOCK // (max(network.sizes[1:]) * x.shape[1]))
+    columns = min(at_once, len(b))
+    rows = min(at_once // columns, len(a))
+    activations = _activations(network, layers, a, b, rows * columns * x.shape[1])
+    a, b = a[:, None, None], b[:, None, None]
+    (W, w_bias), (U, u_bias), (V, v_bias) = layers[0]
+    meeting = Meeting(network.activation(0), (W + a * U) @ x + (w_bias + a * u_bias), b * (V @ x + v_bias))
+    for i, j in product(range(0, len(a), rows), range(0, len(b), columns)):
+        here = slice(i, i + rows), slice(j, j + columns)
+        a_here, b_here = a[here[0], None], b[here[1]]
+        P, Q = meeting.P[here[0], None], meeting.Q[here[1]]
+        h = meeting.write(scratch, (len(P), len(Q), *P.shape[2:]), P, Q)
+        for number, (activate, ((W, w_bias), (U, u_bias), (V, v_bias))) in enumerate(activations):
+            k = activate.scale
+            weights = k * (W + a_here * U) + k * b_here * V
+            bias = k * (w_bias - activate.shift + a_here * u_bias) + k * b_here * v_bias
+            z = scratch.take(f"layer {number}", (len(P), len(Q), len(W), x.shape[1]), x.dtype)
+            np.matmul(weights, h, out=z)
+            if bias.any():
+                z += bias
+            h = activate(z, scratch)
+        h -= y
+        errors = h.reshape(len(P), len(Q), -1)
+        total[here] += np.vecdot(errors, errors)
+
+
+def _add_few_samples(
+    network: Network, layers: list[PlaneLayer], x: Array, y: Array, a: Array, b: Array, total: Array, scratch: Scratch
+) -> None:
+    """Add the squared errors of samples x (D, N), y (K, N) to total (a, b), with values (unit, sample, a, b)."""
+    rows = _rows(network, len(a), len(b), x)
+    activations = _activations(network, layers, a, b, rows * len(b) * x.shape[1])
+    a = a[:, None]
+    (W, w_bias), (U, u_bias), (V, v_bias) = layers[0]
+    P = (W @ x + w_bias)[..., None, None] + (U @ x + u_bias)[..., None, None] * a
+    meeting = Meeting(network.activation(0), P, (V @ x + v_bias)[..., None, None] * b)
+    for start in range(0, len(a), rows):
+        block = slice(start, min(start + rows, len(a)))
+        n = block.stop - start
+        h = meeting.write(scratch, (*meeting.P.shape[:2], n, len(b)), meeting.P[:, :, block], meeting.Q)
+        for number, (activate, ((W, w_bias), (U, u_bias), (V, v_bias))) in enumerate(activations):
+            here, bias = (
+                activate.scale * (w[..., None, None] + u[..., None, None] * a[block] + v[..., None, None] * b)
+                for w, u, v in ((W, U, V), (w_bias - activate.shift, u_bias, v_bias))
+            )
+            z = scratch.take(f"layer {number}", (len(W), x.shape[1], n, len(b)), x.dtype)
+            np.einsum("qkab,knab->qnab", here, h, out=z)
+            if bias.any():
+                z += bias
+            h = activate(z, scratch)
+        h -= y[..., None, None]
+        h *= h
+        total[block] += h.reshape(-1, n, len(b)).sum(0)
+
+
+def _rows(network: Network, n_first: int, n_second: int, x: Array) -> int:
+    """Return how many rows of the grid make a block."""
+    per_row = n_second * max(network.sizes[1:]) * x.shape[1]
+    return max(1, min(n_first, int(BLOCK // per_row)))
+
+
+def _activations(
+    network: Network, layers: list[PlaneLayer], a: Array, b: Array, size: int
+) -> list[tuple[InPlace, PlaneLayer]]:
+    """Return every layer behind the first with its activation; `size` is how many numbers a unit has in a block."""
+    far = 1.0, float(np.abs(a).max()), float(np.abs(b).max())  # how much of the center and of each direction
+    result = []
+    for layer, parts in enumerate(layers[1:], 1):
+        bounded = network.activation(layer - 1).form is not None
+        largest = sum(
+            t * float((np.abs(W).sum(1) + np.abs(bias[:, 0])).max()) for t, (W, bias) in zip(far, parts, strict=True)
+        )
+        activation = network.activation(layer)
+        n = size * network.sizes[layer + 1]
+        result.append((InPlace.of(activation, n, a.dtype, largest if bounded else math.inf), parts))
+    return result
+
+
+class Meeting:
+    """The activation of P + Q, as e^P / (e^P + e^-Q) where it is a sigmoid and |P| is not too large."""
+
+    def __init__(self, activation: Activation, P: Array, Q: Array) -> None:
+        """Keep what depends on one of the two axes only."""
+        self.activate = InPlace.of(activation, 0, P.dtype, math.inf)
+        form = activation.form
+        self.quotient = False
+        if form is not None:
+            P, Q = form.steepness * (P - form.threshold), form.steepness * Q
+            self.quotient = bool(np.abs(P).max() <= safe_exponent(P.dtype))
+        self.P: Array = np.exp(P) if self.quotient else (P if form is None else -P)
+        self.Q: Array = np.exp(-Q) if self.quotient else (Q if form is None else -Q)
+
+    def write(self, scratch: Scratch, shape: tuple[int, ...], P: Array, Q: Array) -> Array:
+        """Return the activation for a block of P and Q."""
+        out = np.add(P, Q, out=scratch.take("meeting", shape, P.dtype))
+        return np.divide(P, out, out=out) if self.quotient else self.activate(out, scratch)
+
+
+def output_grids(
+    network: Network, params: Params, first: int, second: int, first_values: Array, second_values: Array, rest: Array
+) -> Array:
+    """Return O_out over two inputs for networks (frames,): (frames, K, second, first). The arguments must be valid.
+
+    `rest` (D,) are the values of the other inputs.
+    """
+    rest = rest.copy()
+    rest[[first, second]] = 0
+    dtype = np.result_type(params.weights[0], first_values, second_values, rest)
+    n_first, n_second = len(first_values), len(second_values)
+    grids = np.empty((*params.runs, network.sizes[-1], n_second, n_first), dtype)
+    W, bias = _layers(network, params)[0]
+    P = W[..., second, None, None] * second_values[:, None]
+    Q = W[..., first, None, None] * first_values + (W @ rest)[..., None, None] + bias[..., None]
+    per_row = n_first * max(network.sizes[1:])
+    rows = max(1, min(n_second, 2 * BLOCK // per_row))
+    at_once = max(1, BLOCK // (rows * per_row))
+    later = _later(network, params, at_once * rows * n_first)
+    low, span = stretch(network.output)
+    with borrowed() as scratch, np.errstate(all="ignore"):
+        meeting = Meeting(network.activation(0), P.astype(dtype, copy=False), Q.astype(dtype, copy=False))
+        for i, j in product(range(0, len(grids), at_once), range(0, n_second, rows)):
+            frames = slice(i, i + at_once)
+            out = grids[frames, :, j : j + rows]
+            p = meeting.P[frames, :, j : j + rows]
+            h = meeting.write(scratch, (*p.shape[:3], n_first), p, meeting.Q[frames])
+            for number, (activate, W, b) in enumerate(later):
+                z = scratch.take(f"layer {number}", (len(h), W.shape[1], *h.shape[2:]), dtype)
+                np.matmul(W[frames], h.reshape(*h.shape[:2], -1), out=z.reshape(*z.shape[:2], -1))
+                if b is not None:
+                    z += b[frames, ..., None]
+                h = activate(z, scratch)
+            out[...] = h
+        if span != 1:
+            grids *= span
+        if low != 0:
+            grids += low
+    return grids
+
+
+def _later(network: Network, params: Params, size: int) -> list[tuple[InPlace, Array, Array | None]]:
+    """Return the activation, weights and biases of every layer behind the first; None for biases that are all 0."""
+    result: list[tuple[InPlace, Array, Array | None]] = []
+    for layer, (W, b) in enumerate(_layers(network, params)[1:], 1):
+        bounded = network.activation(layer - 1).form is not None
+        largest = float((np.abs(W).sum(-1) + np.abs(b[..., 0])).max()) if bounded else math.inf
+        activate = InPlace.of(network.activation(layer), size * network.sizes[layer + 1], W.dtype, largest)
+        b = activate.scale * (b - activate.shift)
+        result.append((activate, activate.scale * W, b if b.any() else None))
+    return result

@@ -1,0 +1,235 @@
+"""The loss as a landscape: the MSE over two weights, everything else held still.
+
+A step network's landscape is made of terraces, flat everywhere with jumps between; a sigmoid network's is a slope.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnlib._types import Array
+from nnlib.fast_descent import gradients
+from nnlib.fast_planes import output_grids
+from nnlib.fast_surface import sum_squared_errors
+from nnlib.fast_terraces import terraces
+from nnlib.loss import mse
+from nnlib.network import Network, Params, WeightRef, forward
+
+MANY_VALUES = 2**13
+"""From this many values of a layer on, a layer of smooth units is better computed than copied."""
+
+
+def loss_surface(
+    network: Network,
+    params: Params,
+    X: Array,
+    Y: Array,
+    first: WeightRef,
+    second: WeightRef,
+    first_values: Array,
+    second_values: Array,
+) -> Array:
+    """Return the MSE at every point of a grid of two weights, all other parameters as in `params`.
+
+    first_values (A,) and second_values (B,) -> (B, A): a row for each value of `second`, as plots want it. Raises
+    ValueError if the two weights are the same or not in the network, for shapes that do not fit, and for values or data
+    that are not finite. Source: the definition of `mse`, at each point. Computed by `fast_surface`, which agrees with
+    `loss_surface_plain` to 1e-12; with a step by `fast_terraces`, which equals it bit for bit.
+    """
+    network.check_params(params)
+    X, Y = network.check_data(X, Y)
+    first_values, second_values = _check_grid(network, params, first, second, first_values, second_values)
+    return _surface(network, params, X, Y, first, second, first_values, second_values)
+
+
+def loss_surface_plain(
+    network: Network,
+    params: Params,
+    X: Array,
+    Y: Array,
+    first: WeightRef,
+    second: WeightRef,
+    first_values: Array,
+    second_values: Array,
+) -> Array:
+    """Return what `loss_surface` returns the way one would write it down: a whole forward pass for every grid point.
+
+    first_values (A,) and second_values (B,) -> (B, A). Raises ValueError as `loss_surface` does. Source: the definition
+    of `mse`, at each point.
+    """
+    network.check_params(params)
+    X, Y = network.check_data(X, Y)
+    first_values, second_values = _check_grid(network, params, first, second, first_values, second_values)
+    return _plain(network, params, X, Y, first, second, first_values, second_values)
+
+
+def _plain(
+    network: Network,
+    params: Params,
+    X: Array,
+    Y: Array,
+    first: WeightRef,
+    second: WeightRef,
+    first_values: Array,
+    second_values: Array,
+) -> Array:
+    rows = [
+        mse(forward(network, params.replace(first, first_values).replace(second, value), X).O_out, Y)
+        for value in second_values
+    ]
+    return np.stack(rows)
+
+
+def loss_surfaces(
+    network: Network,
+    params: Params,
+    X: Array,
+    Y: Array,
+    first: WeightRef,
+    second: WeightRef,
+    first_values: Array,
+    second_values: Array,
+) -> Array:
+    """Return the surface of `loss_surface` as each of many networks sees it, such as every step of a path.
+
+    params (...), first_values (A,) and second_values (B,) -> (..., B, A). Raises ValueError as `loss_surface` does.
+    Source: the definition of `mse`, at each point.
+    """
+    network.check_params(params)
+    X, Y = network.check_data(X, Y)
+    flat = params.from_vector(params.to_vector().reshape(-1, params.n_parameters))
+    if not flat.runs[0]:
+        raise ValueError("there must be at least one network to see the surface of")
+    first_values, second_values = _check_grid(network, flat[0], first, second, first_values, second_values)
+    networks = (flat[i] for i in range(flat.runs[0]))
+    surfaces = [_surface(network, one, X, Y, first, second, first_values, second_values) for one in networks]
+    return np.stack(surfaces).reshape(*params.runs, len(second_values), len(first_values))
+
+
+def _surface(
+    network: Network,
+    params: Params,
+    X: Array,
+    Y: Array,
+    first: WeightRef,
+    second: WeightRef,
+    first_values: Array,
+    second_values: Array,
+) -> Array:
+    """Return the surface by the engine that suits the network. The arguments must be valid."""
+    if any(network.activation(layer).name == "step" for layer in range(network.n_layers)):
+        if _makes_no_terraces(network, len(X), first, second):
+            return _plain(network, params, X, Y, first, second, first_values, second_values)
+        return terraces(network, params, X, Y, first, second, first_values, second_values)
+    total = sum_squared_errors(network, params, X, Y, first, second, first_values, second_values)
+    return np.divide(total, 2 * Y.size, out=total)
+
+
+def _makes_no_terraces(network: Network, n_samples: int, first: WeightRef, second: WeightRef) -> bool:
+    """Whether nothing is gained by looking for states that points of the grid share.
+
+    Behind smooth units that see both weights no two points share one, and with many samples copies of whole layers cost
+    more than the few units that need not be computed again (measured).
+    """
+    smooth = network.hidden.name != "step" and first.layer == second.layer < network.n_layers - 1
+    return smooth and first.column != second.column and n_samples * max(network.sizes[1:]) > MANY_VALUES
+
+
+def decision_grid(
+    network: Network,
+    params: Params,
+    first_values: Array,
+    second_values: Array,
+    first: int = 0,
+    second: int = 1,
+    rest: Array | None = None,
+) -> Array:
+    """Return the network's outputs over a grid of two inputs, the other inputs held at `rest` (D,), or 0.
+
+    first_values (A,), second_values (B,), params (...) -> (..., K, B, A): for each network, such as each step of a
+    path, a picture of each output, in the units of the data. Raises ValueError for inputs that are not there or the
+    same, and for values that are not finite. Source: Rumelhart, Hinton and Williams, 1986, equations 1 and 2.
+    """
+    network.check_params(params)
+    n_inputs = network.sizes[0]
+    if first == second or not (0 <= first < n_inputs and 0 <= second < n_inputs):
+        raise ValueError(f"the inputs must be two of 0 to {n_inputs - 1}, got {first} and {second}")
+    dtype = params.weights[0].dtype
+    rest = np.zeros(n_inputs, dtype) if rest is None else np.asarray(rest, dtype)
+    grids = [np.asarray(values, dtype) for values in (first_values, second_values)]
+    if rest.shape != (n_inputs,) or any(values.ndim != 1 or len(values) == 0 for values in grids):
+        raise ValueError(f"expected two lists of values and {n_inputs} fixed inputs, got shapes {rest.shape} for those")
+    if not all(np.isfinite(values).all() for values in (*grids, rest)):
+        raise ValueError("the inputs must be finite numbers")
+    flat = params.from_vector(params.to_vector().reshape(-1, params.n_parameters))
+    outputs = output_grids(network, flat, first, second, grids[0], grids[1], rest)
+    return outputs.reshape(*params.runs, *outputs.shape[1:])
+
+
+def gradient_field(
+    network: Network,
+    params: Params,
+    X: Array,
+    Y: Array,
+    first: WeightRef,
+    second: WeightRef,
+    first_values: Array,
+    second_values: Array,
+) -> Array:
+    """Return backpropagation's gradient with respect to the two weights at every point of a grid.
+
+    first_values (A,) and second_values (B,) -> (2, B, A): dMSE/dfirst, then dMSE/dsecond. Raises ValueError as
+    `loss_surface` does. Source: Rumelhart, Hinton and Williams, 1986, equations 4 to 7.
+    """
+    network.check_params(params)
+    X, Y = network.check_data(X, Y)
+    first_values, second_values = _check_grid(network, params, first, second, first_values, second_values)
+    refs = network.refs()
+    places = [refs.index(first), refs.index(second)]
+    points = np.tile(params.to_vector(), (len(second_values), len(first_values), 1))
+    points[..., places[0]] = first_values
+    points[..., places[1]] = second_values[:, None]
+    return np.moveaxis(
+        gradients(network, points.reshape(-1, len(refs)), X, Y)[:, places].reshape(*points.shape[:2], 2), -1, 0
+    )
+
+
+@dataclass(frozen=True)
+class Plateaus:
+    """How far a surface is made of terraces: its distinct levels, and the share of neighbouring cells that differ."""
+
+    levels: int
+    changing_share: float
+
+
+def plateaus(surface: Array) -> Plateaus:
+    """Count the distinct values of a surface (B, A) and the share of side-by-side cells whose values differ.
+
+    Raises ValueError unless the surface has two axes, at least two cells and no NaN.
+    """
+    surface = np.asarray(surface)
+    if surface.ndim != 2 or surface.size < 2:
+        raise ValueError(f"a surface has two axes and at least two cells, got shape {surface.shape}")
+    if np.isnan(surface).any():
+        raise ValueError("a surface must not hold NaN")
+    differ = int((np.diff(surface, axis=0) != 0).sum() + (np.diff(surface, axis=1) != 0).sum())
+    pairs = 2 * surface.size - surface.shape[0] - surface.shape[1]
+    return Plateaus(len(np.unique(surface)), differ / pairs)
+
+
+def _check_grid(
+    network: Network, params: Params, first: WeightRef, second: WeightRef, first_values: Array, second_values: Array
+) -> tuple[Array, Array]:
+    if params.runs:
+        raise ValueError("a surface belongs to one network, not many")
+    network.check_ref(first)
+    network.check_ref(second)
+    if first == second:
+        raise ValueError(f"the two weights must differ, both are {first}")
+    grids = []
+    for ref, values in ((first, first_values), (second, second_values)):
+        values = np.asarray(values, dtype=params.weights[0].dtype)
+        if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
+            raise ValueError(f"the grid values of {ref} must be a list of finite numbers")
+        grids.append(values)
+    return grids[0], grids[1]

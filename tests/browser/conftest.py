@@ -1,0 +1,136 @@
+"""A real browser on the real app: started with the README's command, driven by Playwright."""
+
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Error, expect, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+expect.set_options(timeout=30_000)  # a busy machine is slow
+HOW_TO_GET_ONE = "no browser: install Debian's chromium, or run `playwright install chromium`"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--enable-unsafe-swiftshader",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+NO_WEBGL = """const get = HTMLCanvasElement.prototype.getContext
+HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+  return kind.startsWith("webgl") ? null : get.call(this, kind, ...rest)
+}"""
+"""Pictures in 3-D are slow to draw without a graphics card; where a test is not about them there are none."""
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+        try:
+            chromium = playwright.chromium.launch(executable_path=path, args=FLAGS, chromium_sandbox=False)
+        except Error as error:
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"{HOW_TO_GET_ONE} ({error})")
+            pytest.skip(HOW_TO_GET_ONE)
+        yield chromium
+        chromium.close()
+
+
+def readme_command():
+    """The command that starts the app, as the README gives it."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    match = re.search(r"^pip install -r requirements\.txt && (streamlit run app\.py)$", text, re.MULTILINE)
+    assert match, "the README must give the command that starts the app"
+    program, *arguments = shlex.split(match[1])
+    return [str(Path(sys.executable).with_name(program)), *arguments]
+
+
+@contextmanager
+def serve(settings=None):
+    """Start the app by the README's command on a free port and give its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {
+        "STREAMLIT_SERVER_PORT": str(port),
+        "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none",
+        "STREAMLIT_SERVER_HEADLESS": "true",
+        **(settings or {}),
+    }
+    server = subprocess.Popen(readme_command(), cwd=ROOT, env=os.environ | settings)
+    url = f"http://localhost:{port}"
+    base = settings.get("STREAMLIT_SERVER_BASE_URL_PATH", "")
+    health = "/".join(filter(None, (url, base, "_stcore/health")))
+    try:
+        for _ in range(120):
+            assert server.poll() is None, "the app ended before it answered"
+            try:
+                with urllib.request.urlopen(health, timeout=1) as answer:  # noqa: S310 (our own server)
+                    assert answer.read() == b"ok"
+                    break
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                time.sleep(0.5)
+        else:
+            pytest.fail("the app did not answer within a minute")
+        yield url
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture(scope="session")
+def app_url():
+    """The address of the app, started by the README's command on a free port."""
+    with serve() as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser, app_url):
+    """A fresh visit to the home page, ready to use."""
+    with visit(browser, app_url) as page:
+        yield page
+
+
+@contextmanager
+def visit(browser, app_url, path="", prepare=None):
+    """A visit to a page with a picture in 3-D; whatever a test does there, nobody but the app may be asked."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    if prepare is not None:
+        prepare(page)
+    page.set_default_timeout(90_000)  # on a busy machine without a graphics card a first picture takes long
+    page.goto(app_url + path)
+    page.wait_for_selector(".js-plotly-plot .gl-container canvas")
+    settle(page)
+    yield page
+    page.close()
+    assert asked
+    assert [url for url in asked if not url.startswith((app_url, "data:", "blob:"))] == []
+
+
+def settle(page):
+    """Wait until the app is idle: no run under way and no element stale."""
+    page.wait_for_timeout(150)
+    page.wait_for_function(
+        "() => !document.querySelector('[data-testid=\"stStatusWidget\"]')"
+        " && !document.querySelector('[data-stale=\"true\"]')"
+    )
+    page.wait_for_timeout(150)

@@ -1,0 +1,73 @@
+"""The headers of every answer, without a server; the browser's tests look at the real ones."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from dashboard import security
+
+
+def test_every_answer_gets_the_headers_and_keeps_its_own():
+    from app import SecurityHeaders
+
+    sent = []
+
+    async def inner(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 404, "headers": [(b"x-own", b"1")]})
+        await send({"type": "http.response.body", "body": b"gone"})
+
+    async def send(message):
+        sent.append(message)
+
+    with ThreadPoolExecutor(1) as thread:  # the browser's tests leave a loop running in this one
+        thread.submit(lambda: asyncio.run(SecurityHeaders(inner)({"type": "http"}, None, send))).result()
+    headers = dict(sent[0]["headers"])
+    assert headers[b"x-own"] == b"1"
+    assert headers[b"x-content-type-options"] == b"nosniff"
+    assert headers[b"referrer-policy"] == b"same-origin"
+    assert b"frame-ancestors 'self'" in headers[b"content-security-policy"]
+    assert sent[1] == {"type": "http.response.body", "body": b"gone"}
+
+
+def test_messages_whose_json_is_too_deep_are_dropped():
+    from app import SecurityHeaders
+
+    deep, wide = b"\n\x80" + b'{"a":[' * 60 + b"]}" * 60, b'[{"a":[1]}],' * 100_000
+    assert security.too_deep(deep)
+    assert security.too_deep(b"]" * 1000 + b"[" * 1000)
+    assert not security.too_deep(wide)
+    waiting = [{"type": "websocket.receive", "bytes": deep}, {"type": "websocket.receive", "bytes": wide}]
+    heard = []
+
+    async def inner(_scope, receive, _send):
+        heard.append(await receive())
+
+    async def receive():
+        return waiting.pop(0)
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(SecurityHeaders(inner)({"type": "websocket"}, receive, None))).result()
+    assert heard == [{"type": "websocket.receive", "bytes": wide}]
+
+
+def test_scripts_come_from_here_and_nothing_may_embed_unasked():
+    policy = security.policy({})
+    assert "'unsafe-inline'" not in policy["script-src"]
+    assert policy["script-src"].count("sha256-") == 1
+    assert not any("http" in sources for sources in policy.values())
+    assert policy["frame-ancestors"] == "'self'"
+    assert policy["object-src"] == "'none'"
+
+
+def test_embedding_is_allowed_as_configured():
+    allowed = security.policy({security.EMBED_VARIABLE: "https://course.example.org https://*.edu:8443"})
+    assert allowed["frame-ancestors"] == "'self' https://course.example.org https://*.edu:8443"
+
+
+@pytest.mark.parametrize(
+    "bad", ["course.example.org", "https://a;script-src", "javascript:alert(1)", "https://a/b\r\nx:y"]
+)
+def test_what_is_no_origin_is_refused(bad):
+    with pytest.raises(ValueError, match="EMBED_ORIGINS must name origins"):
+        security.headers({security.EMBED_VARIABLE: bad})
