@@ -74,15 +74,16 @@ def why_the_slope() -> None:
     )
     name = controls.choose_sabotage()
     why = controls.why_for(s, controls.walk_activation(s), name)
-    if why.wrong is not None:
-        sabotage = SABOTAGES[why.wrong.sabotage]
-        st.warning(
-            f"**Sabotage is on: {sabotage.title}.** {sabotage.change}. "
-            "It only affects the run marked sabotaged, here below.",
-            icon=":material/report:",
-        )
-        if sabotage.note:
-            st.markdown(sabotage.note)
+    with st.container():
+        if why.wrong is not None:
+            sabotage = SABOTAGES[why.wrong.sabotage]
+            st.warning(
+                f"**Sabotage is on: {sabotage.title}.** {sabotage.change}. "
+                "It only affects the run marked sabotaged, here below.",
+                icon=":material/report:",
+            )
+            if sabotage.note:
+                st.markdown(sabotage.note)
     st.subheader(f"Only {why.refs[0]} and {why.refs[1]} learn: both paths on the surface", anchor=False)
     controls.show_why(why)
     st.markdown(walk_views.why_path_words(why))

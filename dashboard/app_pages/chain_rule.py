@@ -17,11 +17,12 @@ st.markdown(
 
 chain = controls.chain()
 controls.chain_input(chain)
-try:
-    passed = chain.evaluated()
-except ValueError as error:
-    passed = None
-    st.error(f"This chain cannot be shown: {error}. Choose a smaller input or a tamer link.")
+with st.container():
+    try:
+        passed = chain.evaluated()
+    except ValueError as error:
+        passed = None
+        st.error(f"This chain cannot be shown: {error}. Choose a smaller input or a tamer link.")
 
 if passed is not None:
     controls.chain_pointer(chain)
@@ -31,9 +32,9 @@ if passed is not None:
         f"In each box: the value, and below it how fast {passed.symbols[-1]} changes with it. "
         "On each line: what the link does, and its own slope."
     )
-    warning = chain_walk.zero_words(passed)
-    if warning:
-        st.error(warning, icon=":material/block:")
+    with st.container():
+        if warning := chain_walk.zero_words(passed):
+            st.error(warning, icon=":material/block:")
     steps, check = st.columns(2, gap="medium")
     with steps:
         st.markdown("**This step**")

@@ -129,8 +129,7 @@ st.markdown(
     f"for every pair of values of {first} and {second}. The other {plural(n_parameters - 2, 'parameter')} stand still. "
     "The line on it is gradient descent on these two weights alone. Drag its start, or click a surface or a map."
 )
-for message in problem.messages:
-    st.warning(message)
+controls.warn(problem.messages)
 at_range, at_resolution, _ = st.columns([3, 3, 2], gap="medium")
 controls.grid_range(at_range)
 controls.slider(

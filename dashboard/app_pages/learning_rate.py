@@ -45,27 +45,28 @@ controls.show_rates(lab, rates.runs(lab, tried, labels, figures.FIVE), "rates")
 # --- Predicted and observed -------------------------------------------------------------------------------------------
 st.header("Predicted, then observed", anchor=False)
 st.markdown(limits.why)
-st.table(figures.trial_table(lab, tried, labels), hide_index=True, border="horizontal")
-mine = tried[0]
-if mine.factor is not None:
-    st.markdown(
-        f"Largest curvature λ = {number(limits.largest_curvature)}, so η* = 2/λ = **{number(limits.limit)}**. "
-        f"With your rate each step multiplies the distance to the bottom, along the most curved direction, "
-        f"by 1 − rate · λ = **{number(mine.factor)}**."
-    )
-for trial, label in zip(tried, labels, strict=True):
-    if trial.stopped_at >= 0:
-        st.error(
-            f"The rate {number(trial.rate)} ({label}) was stopped at step {count(trial.stopped_at)}: the error grows "
-            f"{number(abs(trial.factor or 0))}-fold with every step, until a number is too large for floating point. "
-            f"The last finite loss is {number(trial.path.loss[-1])}."
+with st.container():
+    st.table(figures.trial_table(lab, tried, labels), hide_index=True, border="horizontal")
+    mine = tried[0]
+    if mine.factor is not None:
+        st.markdown(
+            f"Largest curvature λ = {number(limits.largest_curvature)}, so η* = 2/λ = **{number(limits.limit)}**. "
+            f"With your rate each step multiplies the distance to the bottom, along the most curved direction, "
+            f"by 1 − rate · λ = **{number(mine.factor)}**."
         )
-if limits.limit and s.lab_case == "network":
-    whole = rates.full_limit(lab)
-    st.caption(
-        f"When all {plural(lab.start.n_parameters, 'parameter')} learn, the largest curvature of the full Hessian "
-        f"counts: the limit there is {number(whole) if whole else 'not defined'}."
-    )
+    for trial, label in zip(tried, labels, strict=True):
+        if trial.stopped_at >= 0:
+            st.error(
+                f"The rate {number(trial.rate)} ({label}) was stopped at step {count(trial.stopped_at)}: the error "
+                f"grows {number(abs(trial.factor or 0))}-fold with every step, until a number is too large for "
+                f"floating point. The last finite loss is {number(trial.path.loss[-1])}."
+            )
+    if limits.limit and s.lab_case == "network":
+        whole = rates.full_limit(lab)
+        st.caption(
+            f"When all {plural(lab.start.n_parameters, 'parameter')} learn, the largest curvature of the full Hessian "
+            f"counts: the limit there is {number(whole) if whole else 'not defined'}."
+        )
 
 # --- The sweep --------------------------------------------------------------------------------------------------------
 swept, final = controls.rate_sweep(lab)

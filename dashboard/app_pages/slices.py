@@ -16,8 +16,7 @@ st.markdown(
     f"The loss of the {noun(s.activation)} network depends on {everything}. A picture has room for two. "
     f"It is the true loss **only while the {rest} stand still**."
 )
-for message in problem.messages:
-    st.warning(message)
+controls.warn(problem.messages)
 controls.choice(
     "slice_plane",
     "The picture runs along",
@@ -25,54 +24,57 @@ controls.choice(
     "Two weights; or two random directions through the start, each as long as the network, neuron by neuron; "
     "or the two directions along which the path moves most.",
 )
-if s.slice_plane == "weights":
-    controls.choice(
-        "slice_mode",
-        "Be honest by",
-        {"freeze": "freezing the rest", "reslice": "re-cutting at every step", "first": "showing the gap"},
-        "Only the two weights learn; or all learn and the surface is cut anew around each step's weights; "
-        "or all learn and the first surface stays.",
-    )
+with st.container():
+    if s.slice_plane == "weights":
+        controls.choice(
+            "slice_mode",
+            "Be honest by",
+            {"freeze": "freezing the rest", "reslice": "re-cutting at every step", "first": "showing the gap"},
+            "Only the two weights learn; or all learn and the surface is cut anew around each step's weights; "
+            "or all learn and the first surface stays.",
+        )
 columns = controls.columns_for(s, problem)
 plane, message = slices.usable_kind(s.slice_plane, columns[1].runs)
-if message:
-    st.warning(message)
+controls.warn([message] if message else [])
 piece = slices.slice_of(s, problem, columns[1].runs, s.slice_mode, plane, **figures.INK)
 controls.show_slice(piece)
-if piece.run.stopped_at >= 0:
-    st.error(diverged(f"run of the {'two weights' if piece.mode == 'freeze' else 'whole net'}", piece.run.stopped_at))
+with st.container():
+    if piece.run.stopped_at >= 0:
+        which = "two weights" if piece.mode == "freeze" else "whole net"
+        st.error(diverged(f"run of the {which}", piece.run.stopped_at))
 
 # --- What to notice ---------------------------------------------------------------------------------------------------
 worst, last = figures.largest_gap(piece), piece.gap[-1]
 n_steps = piece.run.steps[-1].item()
-if s.slice_plane != "weights":
-    st.markdown(
-        f"The plane explains **{percent(piece.share)}** of the path's movement. The rest happens outside the picture: "
-        f"after {plural(n_steps, 'step')} the true loss is **{number(last)}** away from the drawn surface. "
-        "The dotted stem joins the two."
-    )
-elif piece.mode == "freeze":
-    st.markdown(
-        f"Only {first} and {second} learn. The {rest} keep their start values, so every point of the path "
-        f"lies on the surface. Largest gap over all steps: **{number(worst)}**."
-    )
-elif piece.mode == "reslice":
-    st.markdown(
-        f"Now {everything} learn. **Move the step slider**: the surface is cut anew around each step's weights, "
-        f"and the marker sits on it. Largest gap between the marker and its own surface: **{number(worst)}**."
-    )
-    st.caption(
-        f"The film has {plural(piece.n_frames, 'surface')} of {plural(piece.surface.frames[0].size, 'point')}, "
-        f"computed in one call and sent once, in {plural(len(piece.film), 'part')} after the first picture: only what "
-        f"differs from frame to frame, {count(round(piece.n_bytes / 1000))} kB together. "
-        "The step slider stops where there is a surface."
-    )
-else:
-    st.markdown(
-        f"Now {everything} learn, but the surface is the one cut at the start. At step 0 the path lies on it. "
-        f"After {plural(n_steps, 'step')} the true loss is **{number(last)}** away from the drawn one: "
-        "the marker floats, and the dotted stem is the gap."
-    )
+with st.container():
+    if s.slice_plane != "weights":
+        st.markdown(
+            f"The plane explains **{percent(piece.share)}** of the path's movement. The rest happens outside the "
+            f"picture: after {plural(n_steps, 'step')} the true loss is **{number(last)}** away from the drawn "
+            "surface. The dotted stem joins the two."
+        )
+    elif piece.mode == "freeze":
+        st.markdown(
+            f"Only {first} and {second} learn. The {rest} keep their start values, so every point of the path "
+            f"lies on the surface. Largest gap over all steps: **{number(worst)}**."
+        )
+    elif piece.mode == "reslice":
+        st.markdown(
+            f"Now {everything} learn. **Move the step slider**: the surface is cut anew around each step's weights, "
+            f"and the marker sits on it. Largest gap between the marker and its own surface: **{number(worst)}**."
+        )
+        st.caption(
+            f"The film has {plural(piece.n_frames, 'surface')} of {plural(piece.surface.frames[0].size, 'point')}, "
+            f"computed in one call and sent once, in {plural(len(piece.film), 'part')} after the first picture: only "
+            f"what differs from frame to frame, {count(round(piece.n_bytes / 1000))} kB together. "
+            "The step slider stops where there is a surface."
+        )
+    else:
+        st.markdown(
+            f"Now {everything} learn, but the surface is the one cut at the start. At step 0 the path lies on it. "
+            f"After {plural(n_steps, 'step')} the true loss is **{number(last)}** away from the drawn one: "
+            "the marker floats, and the dotted stem is the gap."
+        )
 
 st.header("Try this", anchor=False)
 tries = (

@@ -17,8 +17,7 @@ st.markdown(
     f"A network of {shape} units learns from {plural(len(room.train.X), 'sample')}. "
     "**Move the step**: everything below shows the network as it was then."
 )
-for message in room.messages:
-    st.warning(message)
+controls.warn(room.messages)
 controls.drawer(
     "Your own data: type a table or upload a file",
     ":material/table_edit:",
@@ -84,12 +83,12 @@ def run_and_closer_look() -> None:
         held = [f"{plain(raw.feature_names[i])} at {number(room.held_at(i))}" for i in plane.held]
         if held:
             st.caption(f"Held still: {', '.join(held)}, the means of the training samples.")
-    for sentence in training.warnings(room, now):
-        st.warning(sentence)
-    if now.confusions:
-        controls.drawer(
-            "Which class is taken for which", ":material/grid_on:", "confusion_open", lambda: confusions(room, now)
-        )
+    controls.warn(training.warnings(room, now))
+    with st.container():
+        if now.confusions:
+            controls.drawer(
+                "Which class is taken for which", ":material/grid_on:", "confusion_open", lambda: confusions(room, now)
+            )
 
     # --- Look closer --------------------------------------------------------------------------------------------------
     st.header("Look closer", anchor=False)

@@ -69,4 +69,15 @@ from dashboard.controls.training_room import (
     use_seed_button,
 )
 from dashboard.controls.why import check_table, choose_sabotage, eps_errors_for, why_for
-from dashboard.controls.widgets import choice, drawer, grid_range, live, move_button, show, show_kept, slider, toggle
+from dashboard.controls.widgets import (
+    choice,
+    drawer,
+    grid_range,
+    live,
+    move_button,
+    show,
+    show_kept,
+    slider,
+    toggle,
+    warn,
+)

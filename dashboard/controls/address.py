@@ -37,6 +37,7 @@ def start_session() -> None:
     state[WHOLE_PAGE_KEY] = state[REST_KEY] = False
     state[FIRST_KEY] = {}
     state[KEPT_KEY], state[USED_KEY] = state.get(KEPT_KEY, {}), set()
+    said = st.container()
     _read_address()
     for field in fields(Scenario):
         # Written back in every run, since Streamlit forgets the keys of controls that the page at hand does not draw.
@@ -44,7 +45,7 @@ def start_session() -> None:
     try:
         state[LAST_KEY] = scenario()
     except ValueError as error:
-        st.error(f"{error}. The last settings that worked are back.")
+        said.error(f"{error}. The last settings that worked are back.")
         put(**state.get(LAST_KEY, DEFAULTS).as_dict())
     write_address()
 
@@ -92,12 +93,13 @@ def write_address() -> None:
 def link_messages() -> None:
     """Say what of a link could not be used; and show the lesson that it brings."""
     here = state[ADDRESS_KEY]["link"]
-    if here.messages:
-        st.warning("Not all of the link could be used.\n\n" + "\n".join(f"- {text}" for text in here.messages))
-    if here.lesson.hide:
-        st.html(hiding(here.lesson.hide))
-    if here.lesson.task:
-        _task(here.lesson)
+    with st.container():
+        if here.messages:
+            st.warning("Not all of the link could be used.\n\n" + "\n".join(f"- {text}" for text in here.messages))
+        if here.lesson.hide:
+            st.html(hiding(here.lesson.hide))
+        if here.lesson.task:
+            _task(here.lesson)
 
 
 def hiding(names: Iterable[str]) -> str:

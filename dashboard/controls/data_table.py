@@ -23,7 +23,9 @@ def own_data(s: Scenario) -> None:
     base = _own_base(s)
     version, names, rows = base["version"], base["names"], base["rows"]
     problems = state.get(OWN_PROBLEMS_KEY, [])
-    said = st.container()  # holds its place: a message that goes must not move the table, which would show twice meanwhile
+    said = (
+        st.container()
+    )  # holds its place: a message that goes must not move the table, which would show twice meanwhile
     if problems:
         said.error(
             "Not taken; the data before are still in use.\n\n" + "\n".join(f"- {data_input.plain(p)}" for p in problems)

@@ -42,8 +42,9 @@ def load_parameters(here: Room) -> None:
         "Load parameters", "json", key="room_load", max_upload_size=1, on_change=read,
         help="A file saved here earlier. Its network replaces the present one, and its weights become the start.",
     )  # fmt: skip
-    if state.get(LOADED_KEY):
-        st.error(data_input.plain(state[LOADED_KEY]))
+    with st.container():
+        if state.get(LOADED_KEY):
+            st.error(data_input.plain(state[LOADED_KEY]))
 
 
 def room_picture(names: Sequence[str]) -> str:

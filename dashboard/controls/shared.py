@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import experiment
 from dashboard.controls.address import copy_link
 from dashboard.controls.session import part_first, put, reset, scenario, seed_start, state
-from dashboard.controls.widgets import live, number_box
+from dashboard.controls.widgets import live, number_box, warn
 from dashboard.scenario import (
     CHOICES,
     FITTING_RATE,
@@ -173,8 +173,7 @@ def _network() -> None:
     )
     network = Network(experiment.sizes(scenario()), biases=state.biases)
     (state["first"], state["second"]), messages = usable_names(network, state["first"], state["second"])
-    for message in messages:
-        st.warning(message)
+    warn(messages)
     names = [str(ref) for ref in network.refs()]
     left, right = st.columns(2)
     for place, key, label in ((left, "first", "First weight"), (right, "second", "Second weight")):

@@ -1,6 +1,6 @@
 """The kinds of control and figure that pages place, each for one field of the Scenario."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import streamlit as st
@@ -17,6 +17,17 @@ from dashboard.text import count, number
 
 REFUSED_KEY = "_refused"
 """The box whose number was not taken in this run, and the sentence that says so."""
+
+
+def warn(messages: Iterable[str]) -> None:
+    """Show the messages, if there are any, in a place of their own.
+
+    The place is there without a message too. Otherwise all that follows would move down by one when a message comes,
+    and the browser would take the old and the new for different things: draw both for a moment, and begin anew.
+    """
+    with st.container():
+        for message in messages:
+            st.warning(message)
 
 
 def number_box(
@@ -57,8 +68,9 @@ def number_box(
         # What a browser cannot read as a number, or not send, stays in its box; in another place it is another box.
         where = where.container()
     where.number_input(label, step=step, key=name, help=help, on_change=changed, **extra)
+    said = where.container()
     if state.get(REFUSED_KEY, ("",))[0] == name:
-        where.warning(state.pop(REFUSED_KEY)[1])
+        said.warning(state.pop(REFUSED_KEY)[1])
 
 
 def slider(name: str, label: str, where: Any, help: str, *, step: float, **extra: Any) -> None:
