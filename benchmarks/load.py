@@ -38,6 +38,7 @@ class Guest:
     elements: dict[str, Any] = field(default_factory=dict)
     pages: list[str] = field(default_factory=list)
     states: dict[str, WidgetState] = field(default_factory=dict)
+    fragments: dict[str, str] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
     errors: int = 0
 
@@ -46,11 +47,14 @@ class Guest:
         self.socket = connect(address, subprotocols=["streamlit"], max_size=None, ping_interval=None).__enter__()
         self.run()
 
-    def run(self, *once: WidgetState) -> float:
-        """Ask for a run with the present values, and some that hold only once; return the seconds until it is over."""
+    def run(self, *once: WidgetState, fragment: str = "") -> float:
+        """Ask for a run, of a part of the page or all of it, with the present values, and some that hold only once.
+
+        Return the seconds until it is over.
+        """
         message = BackMsg()
         ask = message.rerun_script
-        ask.query_string, ask.page_script_hash = self.query, self.page
+        ask.query_string, ask.page_script_hash, ask.fragment_id = self.query, self.page, fragment
         ask.widget_states.widgets.extend([*self.states.values(), *once])
         ask.cached_message_hashes.extend(self.kept)
         began = time.perf_counter()
@@ -69,17 +73,18 @@ class Guest:
             elif kind == "navigation":
                 self.pages = [page.page_script_hash for page in answer.navigation.app_pages]
             elif kind == "delta" and answer.delta.WhichOneof("type") == "new_element":
-                self._keep(answer.delta.new_element)
+                self._keep(answer.delta.new_element, answer.delta.fragment_id)
             # A callback that asks for a part of the page ends one run early and begins another.
             elif kind == "script_finished" and answer.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                 return time.perf_counter() - began
 
-    def _keep(self, element: Any) -> None:
+    def _keep(self, element: Any, fragment: str) -> None:
         kind = element.WhichOneof("type")
         self.errors += kind == "exception"
         part = getattr(element, kind)
         if getattr(part, "id", ""):
             self.elements[part.id] = (kind, part)
+            self.fragments[part.id] = fragment
             if getattr(part, "set_value", False):
                 self.states.pop(part.id, None)
 
@@ -88,9 +93,9 @@ class Guest:
         return next(name for name in self.elements if name.endswith(f"-{end}"))
 
     def set(self, widget: str, **value: Any) -> float:
-        """Change one widget and return how long the run took."""
+        """Change one widget and return how long the run took, of the part of the page that the widget is in."""
         self.states[widget] = WidgetState(id=widget, **value)
-        return self.run()
+        return self.run(fragment=self.fragments.get(widget, ""))
 
     def close(self) -> None:
         """Leave."""
@@ -100,24 +105,25 @@ class Guest:
 # --- what a session does ----------------------------------------------------------------------------------------------
 
 
-def slide(guest: Guest, key: str, value: float, number: int) -> tuple[float, bool]:
-    """Move one of the app's own sliders and let go; return the time, and whether the answer is this session's own."""
-    took = guest.set(
-        guest.find(f"{key}:slider"),
-        json_value=json.dumps({"sent": {"value": value, "number": number, "final": True}}),
-    )
-    answer = json.loads(guest.elements[guest.find(f"{key}:slider")][1].json)
-    return took, answer["slider"]["value"] == value
+def slide(guest: Guest, key: str, part: str, value: float, number: int) -> tuple[float, bool]:
+    """Move one of the app's own sliders and let go, as a browser does: the part that follows the slider hears of it.
+
+    Return the time, and whether the answer is this session's own.
+    """
+    message = {"slider": f"{key}:slider", "value": value, "number": number, "final": True}
+    took = guest.set(guest.find(f"{part}:follower"), json_value=json.dumps({"slide": message}))
+    answer = json.loads(guest.elements[guest.find(f"{part}:follower")][1].json)
+    return took, answer["follow"]["heard"][f"{key}:slider"] == number
 
 
 def rate(guest: Guest, mine: int, turn: int) -> tuple[float, bool]:
     """Change the learning rate: both networks descend anew."""
-    return slide(guest, "lr", 5 + mine / 100 + turn / 10_000, turn + 1)
+    return slide(guest, "lr", "descents", 5 + mine / 100 + turn / 10_000, turn + 1)
 
 
 def probe(guest: Guest, mine: int, turn: int) -> tuple[float, bool]:
     """Move the probe: two curves are drawn anew, the descents are kept."""
-    return slide(guest, "probe", mine / 100 + turn / 10_000, turn + 1)
+    return slide(guest, "probe", "curves", mine / 100 + turn / 10_000, turn + 1)
 
 
 def bare(guest: Guest, mine: int, turn: int) -> tuple[float, bool]:
