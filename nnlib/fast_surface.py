@@ -461,9 +461,9 @@ def _direct(axes: Axes, P: Array, Q: Array, h: Array | None, activate: InPlace, 
 
     def write(out: Array, block: slice) -> None:
         if h is None:
-            np.add(axes.rows(P, block), Q, out=out)
+            np.add(axes.rows(P, block), axes.rows(Q, block), out=out)
         else:
-            np.multiply(Q, axes.rows(h, block), out=out)
+            np.multiply(axes.rows(Q, block), axes.rows(h, block), out=out)
             out_long = axes.long(out)
             out_long += axes.beside(axes.rows(P, block))
         activated = activate(out, scratch)

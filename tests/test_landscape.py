@@ -3,6 +3,7 @@
 import itertools
 import threading
 import tracemalloc
+from unittest.mock import patch
 
 import autograd
 import autograd.numpy as anp
@@ -72,18 +73,22 @@ def test_deep_nets_of_every_activation_give_the_plain_surface(sizes, kind):
     n=st.sampled_from([1, 3, 31, 32, 70]),
     scale=st.sampled_from([1e-3, 1.0, 200.0, 1e6]),
     lengths=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    even=st.booleans(),
+    block=st.sampled_from([500, nnlib.scratch.BLOCK]),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_any_net_gives_the_plain_surface(sizes, kind, biases, n, scale, lengths, seed):
+def test_any_net_gives_the_plain_surface(sizes, kind, biases, n, scale, lengths, even, block, seed):
     network, params, X, Y = problem(tuple(sizes), kind, biases, n, seed, scale)
     refs = network.refs()
     if len(refs) < 2:
         return
     rng = np.random.default_rng(seed)
     first, second = (refs[i] for i in rng.permutation(len(refs))[:2])
-    a, b = np.linspace(-3, 2, lengths[0]), rng.normal(size=lengths[1])
+    a, b = np.linspace(-3, 2, lengths[0]), np.linspace(-2, 3, lengths[1]) if even else rng.normal(size=lengths[1])
     arguments = network, params, X, Y, first, second, a, b
-    close(loss_surface(*arguments), loss_surface_plain(*arguments), 1e-11 if scale > 1e3 else 1e-12)
+    with patch("nnlib.fast_surface.BLOCK", block):
+        fast = loss_surface(*arguments)
+    close(fast, loss_surface_plain(*arguments), 1e-11 if scale > 1e3 else 1e-12)
 
 
 @pytest.mark.parametrize("sizes", [(2, 3, 1), (2, 8, 8, 1), (4, 5, 3)])
@@ -240,9 +245,11 @@ def test_surfaces_of_many_networks_are_the_surfaces_of_each():
         assert np.array_equal(surfaces[i, j], loss_surface(network, path[i, j], X, Y, first, second, A, B))
 
 
+@pytest.mark.parametrize("block", [500, nnlib.scratch.BLOCK])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("sizes", [(3, 1), (3, 4, 2), (3, 4, 4, 1)])
-def test_decision_grids_are_forward_passes_over_two_inputs(sizes, kind):
+def test_decision_grids_are_forward_passes_over_two_inputs(sizes, kind, block, monkeypatch):
+    monkeypatch.setattr("nnlib.fast_planes.BLOCK", block)
     network, _, _, _ = problem(sizes, kind, biases=True)
     path = init_params(network, np.random.default_rng(5), runs=(3,), scheme="normal")
     rest = np.array([0.3, -0.7, 9.0])

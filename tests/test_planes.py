@@ -16,9 +16,11 @@ KINDS = [
 ]
 
 
+@pytest.mark.parametrize("block", [500, nnlib.scratch.BLOCK])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("sizes", [(2, 1), (2, 2, 1), (4, 5, 3), (2, 3, 3, 1)])
-def test_the_surface_over_a_plane_is_the_loss_of_its_networks(sizes, kind):
+def test_the_surface_over_a_plane_is_the_loss_of_its_networks(sizes, kind, block, monkeypatch):
+    monkeypatch.setattr("nnlib.fast_planes.BLOCK", block)
     rng = np.random.default_rng(0)
     a, b = np.linspace(-1, 1, 21), np.linspace(-2, 1, 17)
     for biases, n, scale in ((True, 5, 1), (False, 60, 1), (True, 60, 300)):
