@@ -20,6 +20,7 @@ Reading order, one idea a module:
 The engine behind descent, landscape and planes, for those who want to see how numpy gets fast; each function there has
 a plain twin among the lessons that tests compare it with:
 
+    grid           two weights and the values they take, checked once
     scratch        memory that is reused
     fast_sigmoid   many sigmoids at once
     fast_surface   each value once for every combination of grid weights that it depends on

@@ -34,6 +34,7 @@ import numpy as np
 from nnlib._types import Array
 from nnlib.activations import Activation
 from nnlib.fast_sigmoid import InPlace, stretch
+from nnlib.grid import Grid
 from nnlib.network import Network, Params, WeightRef
 from nnlib.scratch import BLOCK, Scratch, borrowed
 
@@ -150,23 +151,15 @@ class Axes:
             total += np.vecdot(errors, errors).sum(0)[:, : total.shape[1]]
 
 
-def sum_squared_errors(
-    network: Network,
-    params: Params,
-    X: Array,
-    Y: Array,
-    first: WeightRef,
-    second: WeightRef,
-    first_values: Array,
-    second_values: Array,
-) -> Array:
-    """Return sum((O_out - Y)^2) at every point of the grid: (second, first). The arguments must be valid.
+def sum_squared_errors(task: Grid) -> Array:
+    """Return sum((O_out - Y)^2) at every point of the grid: (second, first).
 
     The samples are taken in portions and the grid in blocks of rows, so the memory needed beside the result grows
     with the length of one axis at most.
     """
-    if first.layer > second.layer:
-        return sum_squared_errors(network, params, X, Y, second, first, second_values, first_values).T
+    if task.first.layer > task.second.layer:
+        return sum_squared_errors(task.turned()).T
+    network, params, X, Y, first, second, first_values, second_values = task
     dtype = np.result_type(*params.weights, *params.biases, X, Y)
     portion = portion_of(len(X), max(len(first_values), len(second_values)) * max(network.sizes[1:]))
     total = np.zeros((len(second_values), len(first_values)), dtype)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from nnlib._types import Array
 from nnlib.activations import Activation
+from nnlib.grid import Grid
 from nnlib.loss import mse
 from nnlib.network import Network, Params, WeightRef
 from nnlib.scratch import BLOCK
@@ -37,17 +38,9 @@ class GridWeight(NamedTuple):
     axis: int
 
 
-def terraces(
-    network: Network,
-    params: Params,
-    X: Array,
-    Y: Array,
-    first: WeightRef,
-    second: WeightRef,
-    first_values: Array,
-    second_values: Array,
-) -> Array:
-    """Return the MSE at every point of the grid: (second, first). The arguments must be valid."""
+def terraces(task: Grid) -> Array:
+    """Return the MSE at every point of the grid: (second, first)."""
+    network, params, X, Y, first, second, first_values, second_values = task
     surface = np.empty((len(second_values), len(first_values)), np.result_type(params.weights[0], X, Y))
     at_once = max(1, ROOM // (len(X) * max(network.sizes[1:])))
     columns = min(at_once, len(first_values))

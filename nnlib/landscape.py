@@ -12,6 +12,7 @@ from nnlib.fast_descent import gradients
 from nnlib.fast_planes import output_grids
 from nnlib.fast_surface import sum_squared_errors
 from nnlib.fast_terraces import terraces
+from nnlib.grid import Grid
 from nnlib.loss import mse
 from nnlib.network import Network, Params, WeightRef, forward
 
@@ -36,10 +37,7 @@ def loss_surface(
     that are not finite. Source: the definition of `mse`, at each point. Computed by `fast_surface`, which agrees with
     `loss_surface_plain` to 1e-12; with a step by `fast_terraces`, which equals it bit for bit.
     """
-    network.check_params(params)
-    X, Y = network.check_data(X, Y)
-    first_values, second_values = _check_grid(network, params, first, second, first_values, second_values)
-    return _surface(network, params, X, Y, first, second, first_values, second_values)
+    return _surface(Grid.checked(network, params, X, Y, first, second, first_values, second_values))
 
 
 def loss_surface_plain(
@@ -57,25 +55,14 @@ def loss_surface_plain(
     first_values (A,) and second_values (B,) -> (B, A). Raises ValueError as `loss_surface` does. Source: the definition
     of `mse`, at each point.
     """
-    network.check_params(params)
-    X, Y = network.check_data(X, Y)
-    first_values, second_values = _check_grid(network, params, first, second, first_values, second_values)
-    return _plain(network, params, X, Y, first, second, first_values, second_values)
+    return _plain(Grid.checked(network, params, X, Y, first, second, first_values, second_values))
 
 
-def _plain(
-    network: Network,
-    params: Params,
-    X: Array,
-    Y: Array,
-    first: WeightRef,
-    second: WeightRef,
-    first_values: Array,
-    second_values: Array,
-) -> Array:
+def _plain(grid: Grid) -> Array:
+    along_a_row = grid.params.replace(grid.first, grid.first_values)
     rows = [
-        mse(forward(network, params.replace(first, first_values).replace(second, value), X).O_out, Y)
-        for value in second_values
+        mse(forward(grid.network, along_a_row.replace(grid.second, value), grid.X).O_out, grid.Y)
+        for value in grid.second_values
     ]
     return np.stack(rows)
 
@@ -96,43 +83,32 @@ def loss_surfaces(
     Source: the definition of `mse`, at each point.
     """
     network.check_params(params)
-    X, Y = network.check_data(X, Y)
     flat = params.from_vector(params.to_vector().reshape(-1, params.n_parameters))
     if not flat.runs[0]:
         raise ValueError("there must be at least one network to see the surface of")
-    first_values, second_values = _check_grid(network, flat[0], first, second, first_values, second_values)
-    networks = (flat[i] for i in range(flat.runs[0]))
-    surfaces = [_surface(network, one, X, Y, first, second, first_values, second_values) for one in networks]
-    return np.stack(surfaces).reshape(*params.runs, len(second_values), len(first_values))
+    grid = Grid.checked(network, flat[0], X, Y, first, second, first_values, second_values)
+    surfaces = np.stack([_surface(grid._replace(params=flat[i])) for i in range(flat.runs[0])])
+    return surfaces.reshape(*params.runs, *surfaces.shape[1:])
 
 
-def _surface(
-    network: Network,
-    params: Params,
-    X: Array,
-    Y: Array,
-    first: WeightRef,
-    second: WeightRef,
-    first_values: Array,
-    second_values: Array,
-) -> Array:
-    """Return the surface by the engine that suits the network. The arguments must be valid."""
+def _surface(grid: Grid) -> Array:
+    """Return the surface by the engine that suits the network."""
+    network = grid.network
     if any(network.activation(layer).name == "step" for layer in range(network.n_layers)):
-        if _makes_no_terraces(network, len(X), first, second):
-            return _plain(network, params, X, Y, first, second, first_values, second_values)
-        return terraces(network, params, X, Y, first, second, first_values, second_values)
-    total = sum_squared_errors(network, params, X, Y, first, second, first_values, second_values)
-    return np.divide(total, 2 * Y.size, out=total)
+        return _plain(grid) if _makes_no_terraces(grid) else terraces(grid)
+    total = sum_squared_errors(grid)
+    return np.divide(total, 2 * grid.Y.size, out=total)
 
 
-def _makes_no_terraces(network: Network, n_samples: int, first: WeightRef, second: WeightRef) -> bool:
+def _makes_no_terraces(grid: Grid) -> bool:
     """Whether nothing is gained by looking for states that points of the grid share.
 
     Behind smooth units that see both weights no two points share one, and with many samples copies of whole layers cost
     more than the few units that need not be computed again (measured).
     """
+    network, first, second = grid.network, grid.first, grid.second
     smooth = network.hidden.name != "step" and first.layer == second.layer < network.n_layers - 1
-    return smooth and first.column != second.column and n_samples * max(network.sizes[1:]) > MANY_VALUES
+    return smooth and first.column != second.column and len(grid.X) * max(network.sizes[1:]) > MANY_VALUES
 
 
 def decision_grid(
@@ -181,17 +157,14 @@ def gradient_field(
     first_values (A,) and second_values (B,) -> (2, B, A): dMSE/dfirst, then dMSE/dsecond. Raises ValueError as
     `loss_surface` does. Source: Rumelhart, Hinton and Williams, 1986, equations 4 to 7.
     """
-    network.check_params(params)
-    X, Y = network.check_data(X, Y)
-    first_values, second_values = _check_grid(network, params, first, second, first_values, second_values)
+    grid = Grid.checked(network, params, X, Y, first, second, first_values, second_values)
     refs = network.refs()
     places = [refs.index(first), refs.index(second)]
-    points = np.tile(params.to_vector(), (len(second_values), len(first_values), 1))
-    points[..., places[0]] = first_values
-    points[..., places[1]] = second_values[:, None]
-    return np.moveaxis(
-        gradients(network, points.reshape(-1, len(refs)), X, Y)[:, places].reshape(*points.shape[:2], 2), -1, 0
-    )
+    points = np.tile(params.to_vector(), (len(grid.second_values), len(grid.first_values), 1))
+    points[..., places[0]] = grid.first_values
+    points[..., places[1]] = grid.second_values[:, None]
+    found = gradients(network, points.reshape(-1, len(refs)), grid.X, grid.Y)[:, places]
+    return np.moveaxis(found.reshape(*points.shape[:2], 2), -1, 0)
 
 
 @dataclass(frozen=True)
@@ -215,21 +188,3 @@ def plateaus(surface: Array) -> Plateaus:
     differ = int((np.diff(surface, axis=0) != 0).sum() + (np.diff(surface, axis=1) != 0).sum())
     pairs = 2 * surface.size - surface.shape[0] - surface.shape[1]
     return Plateaus(len(np.unique(surface)), differ / pairs)
-
-
-def _check_grid(
-    network: Network, params: Params, first: WeightRef, second: WeightRef, first_values: Array, second_values: Array
-) -> tuple[Array, Array]:
-    if params.runs:
-        raise ValueError("a surface belongs to one network, not many")
-    network.check_ref(first)
-    network.check_ref(second)
-    if first == second:
-        raise ValueError(f"the two weights must differ, both are {first}")
-    grids = []
-    for ref, values in ((first, first_values), (second, second_values)):
-        values = np.asarray(values, dtype=params.weights[0].dtype)
-        if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
-            raise ValueError(f"the grid values of {ref} must be a list of finite numbers")
-        grids.append(values)
-    return grids[0], grids[1]

@@ -207,9 +207,9 @@ def test_smooth_units_that_see_both_weights_of_many_samples_are_not_searched_for
     network = Network((2, 3, 1), "sigmoid", "step", True)
     searched = []
 
-    def terraces(*arguments):
-        searched.append(arguments[4:6])
-        return nnlib.fast_terraces.terraces(*arguments)
+    def terraces(grid):
+        searched.append((grid.first, grid.second))
+        return nnlib.fast_terraces.terraces(grid)
 
     monkeypatch.setattr(nnlib.landscape, "terraces", terraces)
     pairs = {
