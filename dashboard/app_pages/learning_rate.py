@@ -85,11 +85,17 @@ st.markdown(
 )
 paths, used = controls.optimizers(lab)
 controls.show_rates(lab, figures.optimizer_runs(lab, paths, used), "optimizers")
-controls.slider("lab_step", "Update number", st, "Which update the arrows below take apart.", step=1)
+controls.slider(
+    "lab_step",
+    "Take apart the update after step",
+    st,
+    "The arrows below show the update that follows this step.",
+    step=1,
+)
 parts = {name: rates.update_parts(lab, name, used[name], path, s.lab_step) for name, path in paths.items()}
 controls.show_kept("updates", (lab.origin, s.lab_step, colours), figures.updates, parts, colours)
 st.caption(
-    f"Update {count(s.lab_step + 1)} of each, over {first} and {second}: what is remembered and what this gradient "
+    f"The update from step {count(s.lab_step)} to {count(s.lab_step + 1)} of each, over {first} and {second}: what is remembered and what this gradient "
     "adds, head to tail. Each panel has its own scale."
 )
 
