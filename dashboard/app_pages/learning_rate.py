@@ -95,8 +95,8 @@ controls.slider(
 parts = {name: rates.update_parts(lab, name, used[name], path, s.lab_step) for name, path in paths.items()}
 controls.show_kept("updates", (lab.origin, s.lab_step, colours), figures.updates, parts, colours)
 st.caption(
-    f"The update from step {count(s.lab_step)} to {count(s.lab_step + 1)} of each, over {first} and {second}: what is remembered and what this gradient "
-    "adds, head to tail. Each panel has its own scale."
+    f"The update from step {count(s.lab_step)} to {count(s.lab_step + 1)} of each, over {first} and {second}: what is "
+    "remembered and what this gradient adds, head to tail. Each panel has its own scale."
 )
 
 st.header("Try this", anchor=False)
