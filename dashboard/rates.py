@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from dashboard.experiment import Problem, dataset_of
-from dashboard.scenario import Scenario, affordable
+from dashboard.scenario import LIMITS, Scenario, affordable
 from dashboard.scene import DASHES, Run, Surface, make_run, origin
 from nnlib import (
     OPTIMIZERS,
@@ -99,6 +99,12 @@ class Lab:
         """The rate that the slider's marks and the presets are measured by: the limit, or 10 where there is none."""
         return self.prediction.limit or 10.0
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The rates that the slider offers: around the limit, and always some of those that are allowed."""
+        allowed = LIMITS["lab_rate"]
+        return min(self.scale, allowed.high) / 100, 10 * max(self.scale, 10 * allowed.low)
+
 
 def make_lab(scenario: Scenario, problem: Problem, is_bowl: bool) -> Lab:
     """Return the lab: the exact bowl, or the Scenario's own network and weights."""
@@ -118,9 +124,7 @@ def make_lab(scenario: Scenario, problem: Problem, is_bowl: bool) -> Lab:
             start = start.replace(ref, start.get(ref) + away)
         largest = float(here.eigenvalues[-1])
         why = "The loss is exactly quadratic in these two weights, so its curvature is the same everywhere."
-        return Lab(
-            network, dataset, start, refs, True, Prediction(1 / largest, 2 / largest, why, largest), bottom, here
-        )
+        return Lab(network, dataset, start, refs, True, _predicted(largest, why), bottom, here)
     prediction, bottom, there = _predict(network, start, dataset, refs)
     return Lab(network, dataset, start, refs, False, prediction, bottom, there)
 
@@ -181,7 +185,16 @@ def _predict(
         )
         return Prediction(None, None, why), None, there
     why = "Predicted from the curvature at the minimum that a gentle descent reaches. It holds near that minimum only."
-    return Prediction(1 / high, 2 / high, why, high), end, there
+    return _predicted(high, why), end, there
+
+
+def _predicted(largest: float, why: str) -> Prediction:
+    """Return what the largest curvature predicts, unless no rate on offer comes anywhere near its limit."""
+    highest = LIMITS["lab_rate"].high
+    if largest * 10 * highest < 2:
+        why = f"The largest curvature is {largest:.3g}, next to nothing: every rate up to {highest:,.0f} is too small."
+        return Prediction(None, None, why)
+    return Prediction(1 / largest, 2 / largest, why, largest)
 
 
 def _steepness(network: Network, params: Params, dataset: Dataset, refs: Sequence[WeightRef]) -> float:

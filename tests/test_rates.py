@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import nnlib as nn
 from dashboard import experiment, figures, rates
-from dashboard.scenario import Scenario
+from dashboard.scenario import LIMITS, Scenario, for_dataset
 from dashboard.theme import LIGHT
 
 
@@ -89,6 +91,24 @@ def test_a_start_outside_the_bowl_gets_no_prediction():
     lab = make(is_bowl=False, activation="tanh")
     assert lab.prediction.limit is None
     assert "the start is not in its bowl" in lab.prediction.why
+
+
+def test_where_the_hidden_units_answer_0_the_bowl_is_flat_and_nothing_is_predicted():
+    data = "x,y,label\n-1000,-2000,0\n-2000,-1000,1\n-3000,-3000,0\n-4000,-1000,1\n"
+    own = for_dataset("own", data) | {"own_data": data, "dataset": "own", "standardize": False}
+    labs = [make(**own | {"seed": seed}) for seed in range(30)]
+    flat = [lab for lab in labs if lab.prediction.limit is None]
+    assert 0 < len(flat) < len(labs)
+    for lab in flat:
+        assert "every rate up to 1,000 is too small" in lab.prediction.why
+        assert np.isfinite(rates.sweep(lab)[1]).all()
+
+
+@pytest.mark.parametrize("limit", [1e-9, 0.01, 10.0, 1e4])
+def test_the_slider_always_offers_rates_that_are_allowed(bowl, limit):
+    low, high = replace(bowl, prediction=rates.Prediction(limit / 2, limit, "")).ends
+    allowed = LIMITS["lab_rate"]
+    assert max(low, allowed.low) < min(high, allowed.high) / 10
 
 
 def test_a_step_has_nothing_to_predict():

@@ -34,7 +34,7 @@ controls.live(
     at_rate,
     scale="log",
     marks=marks,
-    ends=(lab.scale / 100, lab.scale * 10),
+    ends=lab.ends,
 )
 chosen = controls.others(at_others)
 shares = [rates.PRESETS[name] * lab.scale for name in chosen]
