@@ -94,9 +94,9 @@ def test_a_start_outside_the_bowl_gets_no_prediction():
 
 
 def test_where_the_hidden_units_answer_0_the_bowl_is_flat_and_nothing_is_predicted():
-    data = "x,y,label\n-1000,-2000,0\n-2000,-1000,1\n-3000,-3000,0\n-4000,-1000,1\n"
+    data = "x,y,label\n-1e6,-1e6,0\n-2e6,-2.1e6,1\n-3e6,-3e6,0\n"
     own = for_dataset("own", data) | {"own_data": data, "dataset": "own", "standardize": False}
-    labs = [make(**own | {"seed": seed}) for seed in range(30)]
+    labs = [make(**own | {"seed": seed}) for seed in range(100)]
     flat = [lab for lab in labs if lab.prediction.limit is None]
     assert 0 < len(flat) < len(labs)
     for lab in flat:
