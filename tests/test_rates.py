@@ -94,7 +94,7 @@ def test_a_start_outside_the_bowl_gets_no_prediction():
 
 
 def test_where_the_hidden_units_answer_0_the_bowl_is_flat_and_nothing_is_predicted():
-    data = "x,y,label\n-1e6,-1e6,0\n-2e6,-2.1e6,1\n-3e6,-3e6,0\n"
+    data = "x,y,label\n-1e6,-1e6,0\n-2e6,-2.1e6,1\n-3e6,-3e6,0\n-4e6,-4e6,1\n"
     own = for_dataset("own", data) | {"own_data": data, "dataset": "own", "standardize": False}
     labs = [make(**own | {"seed": seed}) for seed in range(100)]
     flat = [lab for lab in labs if lab.prediction.limit is None]
