@@ -13,21 +13,26 @@ from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
 
 ROOT = Path(__file__).parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from dashboard import security, walk_desk  # noqa: E402 - found only once the folder is on the path
+from dashboard import heap, security, walk_desk  # noqa: E402 - found only once the folder is on the path
 from dashboard.components import assets  # noqa: E402 - found only once the folder is on the path
 
 
-class SecurityHeaders:
-    """Adds the headers of dashboard/security.py to every answer, and drops messages that it calls too deep."""
+class Security:
+    """Adds the headers of dashboard/security.py to every answer, and keeps its limits.
+
+    Messages nested too deep are dropped; more files than a session may hold are refused.
+    """
 
     def __init__(self, app: Any) -> None:
         self.app = app
         self.headers = [(name.encode(), value.encode()) for name, value in security.headers().items()]
+        self.uploads = security.Uploads()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request as the app does, with the headers added."""
@@ -44,13 +49,18 @@ class SecurityHeaders:
 
         if scope["type"] == "websocket":
             await self.app(scope, receive_sound, send)
+        elif scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif self.uploads.allow(scope.get("method", ""), scope.get("path", "")):
+            await self.app(scope, receive, send_with_headers)
         else:
-            await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+            await PlainTextResponse("Too many files", 429)(scope, receive, send_with_headers)
 
 
 @asynccontextmanager
 async def lifespan(_: Any) -> AsyncIterator[None]:
     """Import and use once what every visitor needs, then freeze it."""
+    heap.share_arenas()
     import plotly.graph_objects as go
 
     import dashboard.app_pages  # noqa: F401  (brings in nnlib and the figures)
@@ -64,6 +74,6 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
 app = st.App(
     ROOT / "dashboard" / "main.py",
     lifespan=lifespan,
-    middleware=[Middleware(SecurityHeaders)],
+    middleware=[Middleware(Security)],
     routes=[*assets.routes(), *walk_desk.routes()],
 )

@@ -1,4 +1,4 @@
-"""The security headers of every answer, as strict as Streamlit and Plotly work with.
+"""What the server sends and takes: security headers as strict as Streamlit and Plotly work with, and a few limits.
 
 Scripts come from this server only. Streamlit's page has one inline script, allowed by its hash, and loads components
 as blobs; Plotly builds functions from text, hence 'unsafe-eval'; both set styles inline.
@@ -8,6 +8,7 @@ import base64
 import hashlib
 import os
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,6 +37,39 @@ def too_deep(message: bytes) -> bool:
         if depth > MAX_NESTING:
             return True
     return False
+
+
+class Uploads:
+    """Counts the files that each session has left on the server, by what its browser asks for.
+
+    A page holds one file for each of its two places to upload at, and the browser takes away what another one replaces.
+    Streamlit limits how large a file is, not how many there are.
+    """
+
+    MOST_FILES = 16
+    MOST_SESSIONS = 4096
+    PLACE = re.compile(r"/_stcore/upload_file/([^/]+)/([^/]+)/?$")
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[str, set[str]] = OrderedDict()
+
+    def allow(self, method: str, path: str) -> bool:
+        """Return whether a request may pass, and note which files its session holds then."""
+        place = self.PLACE.search(path)
+        if place is None or method not in ("PUT", "DELETE"):
+            return True
+        session, file = place.groups()
+        files = self._files.setdefault(session, set())
+        self._files.move_to_end(session)
+        if len(self._files) > self.MOST_SESSIONS:
+            self._files.popitem(last=False)
+        if method == "DELETE":
+            files.discard(file)
+        elif file in files or len(files) < self.MOST_FILES:
+            files.add(file)
+        else:
+            return False
+        return True
 
 
 def headers(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -1,5 +1,10 @@
 """What one visitor's session keeps, with links that ask for as much as they may."""
 
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +12,7 @@ from dashboard.scenario import MAX_RECORD, PAGE_BYTES, SESSION_BYTES
 from dashboard.sizes import size_of
 from tests.test_app import MAIN, AppTest, assert_alive
 
+ROOT = Path(__file__).parents[1]
 PAGES = ("home", "slices", "learning_rate", "training_room", "backpropagation", "chain_rule", "share", "home")
 
 
@@ -42,3 +48,29 @@ def test_a_session_is_bounded_whatever_the_link_and_the_pages(output, optimizer)
         sizes.append(size_of(app.session_state.to_dict()))
     assert 8 * MAX_RECORD < max(sizes) < SESSION_BYTES, sizes
     assert sizes[0] < PAGE_BYTES, sizes
+
+
+THREADS = """
+import ctypes, threading
+from dashboard import heap
+assert heap.share_arenas()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = libc.fdopen.restype = ctypes.c_void_p
+all_there = threading.Barrier(40)
+def use():
+    libc.malloc(1000)  # kept, so the heap that it comes from stays
+    all_there.wait()
+threads = [threading.Thread(target=use) for _ in range(40)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+out = ctypes.c_void_p(libc.fdopen(1, b"w"))
+libc.malloc_info(0, out)
+libc.fflush(out)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives threads heaps of their own")
+def test_many_threads_share_two_heaps():
+    command = [sys.executable, "-c", THREADS]
+    report = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert 1 <= report.count("<heap nr=") <= 2

@@ -9,7 +9,7 @@ from dashboard import security
 
 
 def test_every_answer_gets_the_headers_and_keeps_its_own():
-    from app import SecurityHeaders
+    from app import Security
 
     sent = []
 
@@ -21,7 +21,7 @@ def test_every_answer_gets_the_headers_and_keeps_its_own():
         sent.append(message)
 
     with ThreadPoolExecutor(1) as thread:  # the browser's tests leave a loop running in this one
-        thread.submit(lambda: asyncio.run(SecurityHeaders(inner)({"type": "http"}, None, send))).result()
+        thread.submit(lambda: asyncio.run(Security(inner)({"type": "http"}, None, send))).result()
     headers = dict(sent[0]["headers"])
     assert headers[b"x-own"] == b"1"
     assert headers[b"x-content-type-options"] == b"nosniff"
@@ -31,7 +31,7 @@ def test_every_answer_gets_the_headers_and_keeps_its_own():
 
 
 def test_messages_whose_json_is_too_deep_are_dropped():
-    from app import SecurityHeaders
+    from app import Security
 
     deep, wide = b"\n\x80" + b'{"a":[' * 60 + b"]}" * 60, b'[{"a":[1]}],' * 100_000
     assert security.too_deep(deep)
@@ -47,8 +47,48 @@ def test_messages_whose_json_is_too_deep_are_dropped():
         return waiting.pop(0)
 
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: asyncio.run(SecurityHeaders(inner)({"type": "websocket"}, receive, None))).result()
+        thread.submit(lambda: asyncio.run(Security(inner)({"type": "websocket"}, receive, None))).result()
     assert heard == [{"type": "websocket.receive", "bytes": wide}]
+
+
+def test_a_session_may_leave_a_few_files_and_replace_them():
+    uploads = security.Uploads()
+    for base in ("", "/course"):
+        places = [f"{base}/_stcore/upload_file/session{base[1:]}/{i}" for i in range(security.Uploads.MOST_FILES + 1)]
+        assert all(uploads.allow("PUT", place) for place in places[:-1])
+        assert not uploads.allow("PUT", places[-1])
+        assert uploads.allow("PUT", places[0])
+        assert uploads.allow("DELETE", places[0])
+        assert uploads.allow("PUT", places[-1])
+        assert not uploads.allow("PUT", places[0])
+    assert uploads.allow("PUT", "/_stcore/upload_file/another/0")
+    assert uploads.allow("GET", "/_stcore/upload_file/session/99")
+    for i in range(security.Uploads.MOST_SESSIONS + 5):
+        uploads.allow("PUT", f"/_stcore/upload_file/s{i}/0")
+    assert len(uploads._files) == security.Uploads.MOST_SESSIONS
+
+
+def test_one_file_too_many_is_refused_before_it_is_read():
+    from app import Security
+
+    passed, sent = [], []
+
+    async def inner(scope, _receive, _send):
+        passed.append(scope["path"])
+
+    async def send(message):
+        sent.append(message)
+
+    async def fill():
+        app = Security(inner)
+        for i in range(security.Uploads.MOST_FILES + 1):
+            await app({"type": "http", "method": "PUT", "path": f"/_stcore/upload_file/s/{i}"}, None, send)
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(fill())).result()
+    assert len(passed) == security.Uploads.MOST_FILES
+    assert sent[0]["status"] == 429
+    assert b"content-security-policy" in dict(sent[0]["headers"])
 
 
 def test_scripts_come_from_here_and_nothing_may_embed_unasked():

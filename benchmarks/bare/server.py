@@ -13,7 +13,7 @@ import streamlit as st
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from dashboard import walk_desk  # noqa: E402 - found only once the folder is on the path
+from dashboard import heap, walk_desk  # noqa: E402 - found only once the folder is on the path
 from dashboard.components import assets  # noqa: E402 - found only once the folder is on the path
 
 
@@ -22,6 +22,7 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
     """Freeze what is imported, unless told not to."""
     import dashboard.app_pages  # noqa: F401
 
+    heap.share_arenas()
     if os.environ.get("BENCHMARK_FREEZE") == "0":
         gc.freeze = lambda: None  # the page freezes the heap too, once its first picture is drawn
     gc.collect()

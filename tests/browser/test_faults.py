@@ -164,6 +164,10 @@ def test_a_wire_that_is_cut_or_slow_loses_nothing(user, wire):
         page.get_by_text("Yes, that is it.").wait_for()
         set_seed(page, 5)
 
+        wire.seconds_a_kilobyte = 5
+        seed(page).fill("8")
+        seed(page).press("Enter")
+        expect(banner(page)).to_have_text("The server is slow to answer. Your change is on its way.", timeout=60_000)
         wire.seconds_a_kilobyte = 0.2
         seed(page).fill("9")
         seed(page).press("Enter")
@@ -171,7 +175,7 @@ def test_a_wire_that_is_cut_or_slow_loses_nothing(user, wire):
         seed(page).press("Enter")
         page.wait_for_url(re.compile(r"seed=10\b"))
         wire.seconds_a_kilobyte = 0
-        settle(page)
+        wait_for_the_connection(page)
         expect(seed(page)).to_have_value("10", timeout=60_000)
         assert query(page) == {"v": "1", "seed": "10", "task": "What?", "answer": "4", "tolerance": "0"}
 
