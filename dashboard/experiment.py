@@ -270,7 +270,8 @@ class Ground:
 class Column:
     """All that one column shows: one network, its loss over two weights, and its two descents.
 
-    `n_drawn` is how many points the path has before it leaves the widest picture. What only the text beside the
+    `n_drawn` is how many points the path has before it leaves the widest picture; `kept` are the paths from other
+    starts that are compared with it. What only the text beside the
     pictures says is computed when it is asked for, since under a moving hand nobody does.
     """
 
@@ -282,6 +283,7 @@ class Column:
     runs: Runs
     ground: Ground
     n_drawn: int
+    kept: tuple[Trajectory, ...] = ()
 
     @cached_property
     def slopes(self) -> tuple[ZeroSlopes, ...]:
@@ -321,23 +323,31 @@ class Column:
 
 
 def make_ground(
-    scenario: Scenario, problem: Problem, place: int, runs: Runs, known: Ground | None = None, hold: bool = False
+    scenario: Scenario,
+    problem: Problem,
+    place: int,
+    runs: Runs,
+    known: Ground | None = None,
+    hold: bool = False,
+    kept: tuple[Trajectory, ...] = (),
 ) -> Ground:
-    """Return the ground that a run's path lies on; `known` if that is already the one.
+    """Return the ground that a run's path and those kept beside it lie on; `known` if that is already the one.
 
     A new learning rate moves the path but not the ground, so most changes cost no surface. `hold` keeps the known
-    ground as long as the path lies within it: under a moving hand a picture should not shift.
+    ground as long as the paths lie within it: under a moving hand a picture should not shift.
     """
     network, start, (first, second) = problem.networks[place], problem.start, problem.refs
     X, Y = problem.dataset.X, problem.dataset.Y
-    along = [runs.pair.params.get(ref) for ref in (first, second)]
-    n_drawn = max(1, points_within_reach(scenario.low, scenario.high, along))  # a start far outside is drawn too
+    paths = [[run.params.get(ref) for ref in (first, second)] for run in (runs.pair, *kept)]
+    # A start far outside is drawn too.
+    n_drawn = [max(1, points_within_reach(scenario.low, scenario.high, path)) for path in paths]
+    along = [np.concatenate([path[axis][:n] for path, n in zip(paths, n_drawn, strict=True)]) for axis in (0, 1)]
     begin = problem.origins[place]
-    if hold and known is not None and known.origin == begin and known.holds(*(v[:n_drawn] for v in along)):
+    if hold and known is not None and known.origin == begin and known.holds(*along):
         return known
     is_step = network.hidden.name == "step"
     resolution = affordable_resolution(scenario.resolution, network, len(X))
-    grids = [grid_values(scenario.low, scenario.high, values[:n_drawn], resolution) for values in along]
+    grids = [grid_values(scenario.low, scenario.high, values, resolution) for values in along]
     if is_step:
         grids = [with_start(grid, values[0]) for grid, values in zip(grids, along, strict=True)]
     of = fingerprint(begin, *grids)
@@ -349,10 +359,16 @@ def make_ground(
 
 
 def make_column(
-    scenario: Scenario, problem: Problem, place: int, runs: Runs, known: Ground | None = None, hold: bool = False
+    scenario: Scenario,
+    problem: Problem,
+    place: int,
+    runs: Runs,
+    known: Ground | None = None,
+    hold: bool = False,
+    kept: tuple[Trajectory, ...] = (),
 ) -> Column:
     """Return one column, `place` 0 the step and 1 the other activation, from the runs that belong to it."""
-    ground = make_ground(scenario, problem, place, runs, known, hold)
+    ground = make_ground(scenario, problem, place, runs, known, hold, kept)
     along = [runs.pair.params.get(ref) for ref in problem.refs]
     return Column(
         network=problem.networks[place],
@@ -363,6 +379,7 @@ def make_column(
         runs=runs,
         ground=ground,
         n_drawn=points_within_reach(scenario.low, scenario.high, along),
+        kept=kept,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.experiment import Column, Paths
+from dashboard.experiment import Column
 from dashboard.rates import Lab, Part, Trial, losses_at
 from dashboard.scene import DASHES, Curve, Dash, Look, Run, Surface, make_run
 from dashboard.slices import Slice
@@ -215,11 +215,8 @@ INK = {"light": LIGHT.ink, "dark": DARK.ink}
 """A path that stands out from every surface."""
 
 
-def scene(column: Column, columns: tuple[Column, Column], kept: Paths = ((), ())) -> dict[str, Any]:
-    """Return what the stage shows of one column; its losses have the axis that both columns share.
-
-    `kept` are both networks' descents from other starts.
-    """
+def scene(column: Column, columns: tuple[Column, Column]) -> dict[str, Any]:
+    """Return what the stage shows of one column; its losses have the axis that both columns share."""
     first, second = column.refs
     ground, pair, data = column.ground, column.runs.pair, column.dataset
     is_step = ground.is_step
@@ -231,10 +228,10 @@ def scene(column: Column, columns: tuple[Column, Column], kept: Paths = ((), ())
     run = run_of(pair, "two weights", **INK)
     beside = [
         run_of(path, f"from {number(path.start.get(first))}, {number(path.start.get(second))}", dash=dash, **colour)
-        for path, dash, colour in zip(kept[column is columns[1]], KEPT_DASHES, FIVE[1:], strict=False)
+        for path, dash, colour in zip(column.kept, KEPT_DASHES, FIVE[1:], strict=False)
     ]
     losses = [r.loss for c in columns for r in (c.runs.pair, c.runs.full)]
-    losses += [path.loss for paths in kept for path in paths]
+    losses += [path.loss for c in columns for path in c.kept]
     runaway = max(loss.max() for loss in losses) > 100 * max(loss[0] for loss in losses)
     name, names = noun(column.network.hidden.name), (str(first), str(second))
     whole = Curve("whole net", column.runs.full.loss[run.steps], **hue, dash="dash")

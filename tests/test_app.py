@@ -560,6 +560,12 @@ def test_up_to_four_starts_are_kept_and_compared_on_one_surface(app):
     for run, before in zip(stage(app, "right", "runs")["runs"][1:], kept[1:], strict=True):
         assert np.array_equal(unpacked(run, "first", "<f8"), before[0])
         assert np.array_equal(unpacked(run, "second", "<f8"), before[1])
+    # The kept starts are within the picture, however far from the range that was asked for.
+    put(app, low=-1.0, high=1.0, own_start=True, start_first=0.0, start_second=0.5)
+    grid = unpacked(stage(app, "right", "surface"), "x", "<f4"), unpacked(stage(app, "right", "surface"), "y", "<f4")
+    for run in stage(app, "right", "runs")["runs"]:
+        for values, name in zip(grid, ("first", "second"), strict=True):
+            assert values[0] <= unpacked(run, name, "<f8").min() <= unpacked(run, name, "<f8").max() <= values[-1]
     there = visit(app.query_params)
     assert [run["first"] for run in stage(there, "left", "runs")["runs"]] == [
         run["first"] for run in stage(app, "left", "runs")["runs"]

@@ -156,8 +156,7 @@ def grounds() -> None:
 def descents() -> list[dict[str, Any]]:
     """Return the two descents: all that a learning rate or a start changes while it is dragged."""
     headings = [f"{name}: {'terraces' if name == 'Step' else 'slopes'}" for name in names]
-    s, columns = present()
-    return controls.paths(columns, controls.kept_paths(s, columns), sides, headings)
+    return controls.paths(present()[1], sides, headings)
 
 
 def facts_beside(place: int) -> None:

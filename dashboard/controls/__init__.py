@@ -38,7 +38,6 @@ from dashboard.controls.data_table import own_data, sample_table
 from dashboard.controls.descents import (
     SHOWN_START,
     columns_for,
-    kept_paths,
     problem_for,
     start_buttons,
     start_slider,

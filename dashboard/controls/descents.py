@@ -98,11 +98,10 @@ def start_buttons(problem: Problem, where: Any = st) -> None:
     )
 
 
-def kept_paths(s: Scenario, columns: tuple[Column, Column]) -> experiment.Paths:
+def _kept_paths(s: Scenario, n_steps: int) -> experiment.Paths:
     """Return the descents of both networks from the starts that were kept, as many steps of them as of the present."""
     if not s.other_starts:
         return ((), ())
-    n_steps = columns[0].runs.pair.n_steps
     key = (values(s, _not_for_training(s) | {"own_start", "start_first", "start_second"}), s.other_starts, n_steps)
     return remembered("kept_paths", key, lambda: experiment.from_other_starts(s, problem_for(s), n_steps))
 
@@ -142,11 +141,13 @@ def columns_for(s: Scenario, problem: Problem, quiet: bool = False) -> tuple[Col
     elif not job["stopped"] and not _train_briefly(s, problem, job):
         st.rerun()  # the whole page has room for the progress and the way to stop it
     runs = job["result"]
-    key = (values(s, {"probe", *PAGE_ONLY, *PAGE_CHOICES}), runs[0].pair.n_steps, moving)
+    n_steps = runs[0].pair.n_steps
+    key = (values(s, {"probe", *PAGE_ONLY, *PAGE_CHOICES}), s.other_starts, n_steps, moving)
     if job.get("columns_key") != key:
-        known = state.get(GROUND_KEY, (None, None))
+        known, kept = state.get(GROUND_KEY, (None, None)), _kept_paths(s, n_steps)
         job["columns"] = tuple(
-            experiment.make_column(s, problem, place, runs[place], known[place], hold=moving) for place in (0, 1)
+            experiment.make_column(s, problem, place, runs[place], known[place], moving, kept[place])
+            for place in (0, 1)
         )
         job["columns_key"] = key
         state[GROUND_KEY] = tuple(column.ground for column in job["columns"])

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import figures, figures_backprop, rates
 from dashboard.components.stage import addressed, film, ground, stage, view
 from dashboard.controls.session import MOVING_KEY, put, remembered, state
-from dashboard.experiment import Column, Paths
+from dashboard.experiment import Column
 from dashboard.rates import Lab
 from dashboard.scenario import (
     ALL_STEPS,
@@ -43,16 +43,14 @@ def show_stage(key: str) -> None:
     view(state, key, lambda: state[GROUNDS_KEY].get(key), start_at, **PAIR, camera=camera_numbers(state.camera))
 
 
-def paths(
-    columns: tuple[Column, Column], kept: Paths, keys: tuple[str, str], headings: Sequence[str]
-) -> list[dict[str, Any]]:
+def paths(columns: tuple[Column, Column], keys: tuple[str, str], headings: Sequence[str]) -> list[dict[str, Any]]:
     """Return the descents of both columns for their stages, and those from other starts that were kept."""
     mounted = state[GROUNDS_KEY]
     if any(column.ground.drawn.hash != mounted[key].hash for column, key in zip(columns, keys, strict=True)):
         st.rerun()  # a path has left the surface that the page shows, so all of the page is due
     messages = []
     for column, key, heading in zip(columns, keys, headings, strict=True):
-        scene = figures.scene(column, columns, kept)
+        scene = figures.scene(column, columns)
         more = {"title": heading, "until": state.steps, "live": bool(state.get(MOVING_KEY))}
         messages.append(addressed(pack_runs(**scene, **PAIR, **more, **_view(scene["runs"])), key))
     return messages
