@@ -105,8 +105,10 @@ def room_run(here: Room, quiet: bool = False) -> training.Run:
         work(job, here.n_steps, advance)
     elif not job["stopped"]:
         until = time.monotonic() + LIVE_SECONDS
-        while job["done"] < here.n_steps and time.monotonic() < until:
+        while job["done"] < here.n_steps:
             advance(2 * FIRST_CHUNK)
+            if time.monotonic() > until:
+                break
         if job["done"] < here.n_steps and at_rest():
             st.rerun()  # the whole page shows the progress of a long run
     if job["result"] is None:
@@ -228,6 +230,7 @@ def restart_buttons(s: Scenario, here: Room, vector: tuple[float, ...], step: in
         st.button(
             f"Start again from step {count(step)}",
             icon=":material/restart_alt:",
+            key="room_restart",
             on_click=restart,
             help="Take these weights as the start of a new run (a warm start). Then change the learning rate or the "
             "optimizer. The optimizer's memory begins empty.",
