@@ -64,6 +64,10 @@ def safe(text: str) -> str:
     return html.escape(text).replace("%{", "% {")
 
 
+GREW = 1000
+"""A loss that grows to so many times its first value is drawn over powers of ten; else only its end would be seen."""
+
+
 def losses(drawn: Curves, step: int, until: int, colours: Tokens) -> Picture:
     """Return the losses, and the accuracies if there are classes, over the steps, with the step at hand.
 
@@ -91,7 +95,10 @@ def losses(drawn: Curves, step: int, until: int, colours: Tokens) -> Picture:
                 hovertemplate=f"{name} {label} {shown}<extra></extra>",
             )
         top = max(float(values[np.isfinite(values)].max(initial=0)) for values in lines.values())
-        y_axis(spec, label, panel, zeroline=False, nticks=5, range=[0, 1.05 * top or 1])
+        if top > GREW * max(float(values[0]) for values in lines.values()) > 0:
+            y_axis(spec, label, panel, type="log", exponentformat="power", nticks=5)
+        else:
+            y_axis(spec, label, panel, zeroline=False, nticks=5, range=[0, 1.05 * top or 1])
         x_axis(spec, panel=panel, zeroline=False, range=[0, max(until, 1)])
     if drawn.accuracies:
         y_axis(spec, panel=1, range=[0, 1.05], tickformat=".0%")

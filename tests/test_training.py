@@ -114,6 +114,11 @@ def test_zeros_and_large_weights_are_called_what_they_are():
     assert "exactly the same" in training.warnings(room, training.moment(room, run, 50))[0]
     _, room, run = trained(scheme="large", steps=1)
     assert "saturated" in training.warnings(room, training.moment(room, run, 0))[0]
+    _, room, run = trained(**for_dataset("sine") | {"activation": "relu", "output": "identity", "lr": 1000.0})
+    now = training.moment(room, run, run.n_steps)
+    assert (now.passed.outputs[0] == 0).all()
+    (silent,) = training.warnings(room, now)  # silent units put out the same, but not because they are equal
+    assert silent.startswith("All hidden slopes are exactly 0")
     _, room, run = trained(steps=50)
     assert training.warnings(room, training.moment(room, run, 50)) == []
 
@@ -160,6 +165,13 @@ def test_every_figure_is_drawn_and_described(dataset, colours):
     for picture in made:
         assert picture.alt.endswith(".")
         assert go.Figure(picture.made).data  # Plotly's own check of every property
+
+
+def test_a_loss_that_grows_beyond_all_bounds_is_drawn_over_powers_of_ten():
+    for lr, kind in ((0.1, "linear"), (1000.0, "log")):
+        _, room, run = trained(**for_dataset("sine") | {"activation": "relu", "output": "identity", "lr": lr})
+        drawn = pictures.losses(training.curves(room, run), 0, 10, LIGHT)
+        assert drawn.made["layout"]["yaxis"].get("type", "linear") == kind
 
 
 def test_the_regions_are_the_answers_of_the_network():

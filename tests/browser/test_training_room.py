@@ -199,7 +199,8 @@ def test_a_table_is_typed_or_uploaded_and_nothing_is_ever_lost(visit):
     for content, words in (
         (b"\x89PNG\r\n\x1a\n\0\0\0", "Row 1 is not UTF-8 text"),
         (b"a,b\n1,x\nnan,y\n2,x\n3,y\n", "'nan' is not a finite number."),
-        (b"1,x\n" * 100_000, "At most 262,144 are read"),
+        (b"1,x\n" * 100_000, "There are 100,000 rows. At most 500 are read."),
+        (b"1,x\n" * 1_000_000, "File must be 1.0MB or smaller."),
     ):
         chooser.set_input_files({"name": "bad.csv", "mimeType": "text/csv", "buffer": content})
         page.get_by_text(words).wait_for()
