@@ -120,16 +120,15 @@ def room_seeds(here: Room) -> training.Outcome | None:
     """Draw the button that trains a hundred seeds, and return how they ended once they have."""
     job = job_of(SEEDS_KEY, id(here), here)
     job.setdefault("asked", False)
-    total, offer = training.ensemble_steps(here), st.empty()
-    if job["result"] is None or job["result"].done < total:
+    total, offer = training.ensemble_steps(here), st.container()
+    if not job["asked"]:
         offer.button(
-            f"Train {training.N_SEEDS} seeds" if not job["asked"] else "Train the rest",
+            f"Train {training.N_SEEDS} seeds",
             icon=":material/casino:",
             type="primary",
-            on_click=lambda: job.update(asked=True, stopped=False),
+            on_click=lambda: job.update(asked=True),
             help=f"The same data and settings, seeds 0 to {training.N_SEEDS - 1}, {count(total)} steps each.",
         )
-    if not job["asked"]:
         return None
 
     def advance(chunk: int) -> int:
@@ -139,7 +138,6 @@ def room_seeds(here: Room) -> training.Outcome | None:
     work(job, total, advance, SEEDS_CHUNK)
     if job["result"] is None or job["result"].done < total:
         return None
-    offer.empty()
     return remembered("outcome", id(job["result"]), lambda: training.outcome(here, job["result"]))
 
 

@@ -236,6 +236,9 @@ def test_a_hundred_large_networks_can_be_stopped_and_do_not_hold_anybody_up(visi
     page = visit(2, room_view="seeds", steps=2000, stop_loss=1, **heavy)
     stop, go_on = (page.get_by_role("button", name=name, exact=True) for name in ("Stop", "Continue"))
     page.get_by_role("button", name="Train 100 seeds").click()
+    stop.wait_for()
+    # Nothing moves up from under the hand, not even at the end of the page.
+    page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, main.scrollHeight)")
     stop.click()
     note = page.get_by_text("Stopped after")
     note.wait_for()
