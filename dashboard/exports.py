@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.data_input import MAX_INPUTS
+from dashboard.data_input import MAX_BYTES, MAX_INPUTS
 from dashboard.scenario import LIMITS, MAX_DEPTH
 from dashboard.training import Moment, Room, Run
 from nnlib import ACTIVATIONS, Activation, Params, backward, forward
 
 FORMAT = "nnlib parameters 1"
-MAX_JSON = 256 * 1024
+MAX_JSON = MAX_BYTES
 """Bytes of a file of parameters; the largest network needs about 20 000."""
 
 

@@ -64,6 +64,15 @@ def safe(text: str) -> str:
     return html.escape(text).replace("%{", "% {")
 
 
+GREW = 1000
+"""A loss that grows to so many times its first value is drawn over powers of ten; else only its end would be seen."""
+
+
+def drawable(values: Array) -> Array:
+    """Return numbers with a gap where they are too large for a picture: a line ends there, and is not flat."""
+    return np.where(np.abs(values) < 3e38, values, np.nan)
+
+
 def losses(drawn: Curves, step: int, until: int, colours: Tokens) -> Picture:
     """Return the losses, and the accuracies if there are classes, over the steps, with the step at hand.
 
@@ -81,7 +90,7 @@ def losses(drawn: Curves, step: int, until: int, colours: Tokens) -> Picture:
             add_line(
                 spec,
                 drawn.steps,
-                values,
+                drawable(values),
                 hue,
                 panel,
                 dash=dash,
@@ -91,7 +100,10 @@ def losses(drawn: Curves, step: int, until: int, colours: Tokens) -> Picture:
                 hovertemplate=f"{name} {label} {shown}<extra></extra>",
             )
         top = max(float(values[np.isfinite(values)].max(initial=0)) for values in lines.values())
-        y_axis(spec, label, panel, zeroline=False, nticks=5, range=[0, 1.05 * top or 1])
+        if top > GREW * max(float(values[0]) for values in lines.values()) > 0:
+            y_axis(spec, label, panel, type="log", exponentformat="power", nticks=5)
+        else:
+            y_axis(spec, label, panel, zeroline=False, nticks=5, range=[0, 1.05 * top or 1])
         x_axis(spec, panel=panel, zeroline=False, range=[0, max(until, 1)])
     if drawn.accuracies:
         y_axis(spec, panel=1, range=[0, 1.05], tickformat=".0%")
@@ -225,7 +237,7 @@ def _add_answer_lines(spec: Figure, room: Room, plane: InputPlane, outputs: Arra
     for k, values in enumerate(outputs):
         name = safe(names[k])
         shown = f"{name} %{{y:.4g}}<br>{at}<extra></extra>"
-        add_line(spec, plane.x_shown, values, colours.classes[k], width=3, name=name, hovertemplate=shown)
+        add_line(spec, plane.x_shown, drawable(values), colours.classes[k], width=3, name=name, hovertemplate=shown)
     for set_name, rows in (("training", room.train_rows), ("test", room.test_rows)):
         filled = set_name == "training"
         for k in range(len(outputs) if len(rows) else 0):
@@ -316,7 +328,7 @@ def layers_over_steps(past: History, step: int, colours: Tokens) -> Picture:
             add_line(
                 spec,
                 past.steps,
-                values[:, k],
+                drawable(values[:, k]),
                 colours.classes[k],
                 panel,
                 dash=DASHES[k],
@@ -345,7 +357,7 @@ def weights_over_steps(past: History, layer: int, step: int, colours: Tokens) ->
                 add_line(
                     spec,
                     past.steps,
-                    small(params.weights[layer][:, i, j]),
+                    drawable(params.weights[layer][:, i, j]),
                     colours.classes[j],
                     panel,
                     showlegend=panel == 0 and i == 0,
@@ -356,7 +368,7 @@ def weights_over_steps(past: History, layer: int, step: int, colours: Tokens) ->
                 add_line(
                     spec,
                     past.steps,
-                    small(params.biases[layer][:, j]),
+                    drawable(params.biases[layer][:, j]),
                     colours.classes[j],
                     panel,
                     dash="dot",
@@ -414,7 +426,7 @@ def vanishing(found: list[Depth], own: Depth, own_name: str, colours: Tokens) ->
             add_line(
                 spec,
                 layers,
-                np.where(values > 0, values, np.nan),
+                np.where(values > 0, drawable(values), np.nan),
                 hue,
                 panel,
                 mode="lines+markers",
@@ -557,12 +569,13 @@ def ensemble_words(ens: Ensemble) -> str:
 
 def confusion_table(room: Room, counts: Any) -> dict[str, list[str]]:
     """Return a confusion matrix as a table's columns: a row for each right class, a column for each answer."""
-    names = [*room.raw.class_names, "tie"]
-    shown = range(len(names)) if counts[:, -1].any() else range(len(names) - 1)
-    table = {"right class": list(names[:-1])}
-    for k in shown:
-        table[f"answer {names[k]}"] = [count(int(n)) for n in counts[:, k]]
-    return table
+    names = room.raw.class_names
+    # "as" keeps them apart from the other columns, whatever a class is called.
+    heads = [*(f"as {name}" for name in names), "undecided (tie)"]
+    shown = heads if counts[:, -1].any() else heads[:-1]
+    return {"right class": list(names)} | {
+        head: list(map(count, counts[:, k].tolist())) for k, head in enumerate(shown)
+    }
 
 
 def scaling_table(room: Room) -> dict[str, list[str]]:

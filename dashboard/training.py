@@ -284,9 +284,12 @@ class Moment:
 
     @cached_property
     def twins(self) -> float:
-        """How far the first hidden layer's units are from being copies of each other: the largest difference."""
-        outputs = self.passed.outputs[0]
-        return float(np.ptp(outputs, axis=-1).max())
+        """How far the first hidden layer's units are from being copies of each other: the largest difference.
+
+        It is that of their weights: units that are all silent put out the same, and are no copies.
+        """
+        first = [self.params.weights[0], *(bias[None] for bias in self.params.biases[:1])]
+        return float(max(np.ptp(arrays, axis=-1).max() for arrays in first))
 
     @cached_property
     def saturated(self) -> float:
@@ -318,7 +321,9 @@ def warnings(room: Room, at: Moment) -> list[str]:
             "get equal gradients, so they stay equal: the layer is worth one unit. Random weights break the tie."
         )
     zero = float(np.mean([(slope == 0).mean() for slope in at.back.slopes[:-1]]))
-    if zero > 0.9:
+    if zero == 1:
+        said.append("All hidden slopes are exactly 0, so no gradient reaches the first layer: it learns nothing.")
+    elif zero > 0.9:
         said.append(
             f"{percent(zero)} of the hidden slopes are exactly 0, so hardly any gradient reaches the first layer."
         )

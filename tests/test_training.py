@@ -114,6 +114,11 @@ def test_zeros_and_large_weights_are_called_what_they_are():
     assert "exactly the same" in training.warnings(room, training.moment(room, run, 50))[0]
     _, room, run = trained(scheme="large", steps=1)
     assert "saturated" in training.warnings(room, training.moment(room, run, 0))[0]
+    _, room, run = trained(**for_dataset("sine") | {"activation": "relu", "output": "identity", "lr": 1000.0})
+    now = training.moment(room, run, run.n_steps)
+    assert (now.passed.outputs[0] == 0).all()
+    (silent,) = training.warnings(room, now)  # silent units put out the same, but not because they are equal
+    assert silent.startswith("All hidden slopes are exactly 0")
     _, room, run = trained(steps=50)
     assert training.warnings(room, training.moment(room, run, 50)) == []
 
@@ -160,6 +165,30 @@ def test_every_figure_is_drawn_and_described(dataset, colours):
     for picture in made:
         assert picture.alt.endswith(".")
         assert go.Figure(picture.made).data  # Plotly's own check of every property
+
+
+def test_the_confusion_matrix_counts_each_answer_and_the_ties():
+    own = "x,label\n1,tie\n2,b\n3,tie\n4,b\n"
+    _, room, run = trained(**for_dataset("own", own) | {"test_share": 0.0}, own_data=own, steps=1)
+    table = pictures.confusion_table(room, np.array([[2, 0, 0], [0, 1, 1]]))
+    assert table == {
+        "right class": ["tie", "b"],
+        "as tie": ["2", "0"],
+        "as b": ["0", "1"],
+        "undecided (tie)": ["0", "1"],
+    }
+    (counts,) = training.moment(room, run, 1).confusions.values()
+    assert counts.sum() == 4
+
+
+def test_a_loss_that_grows_beyond_all_bounds_is_drawn_over_powers_of_ten():
+    for lr, kind in ((0.1, "linear"), (1000.0, "log")):
+        _, room, run = trained(**for_dataset("sine") | {"activation": "relu", "output": "identity", "lr": lr})
+        drawn = pictures.losses(training.curves(room, run), 0, 10, LIGHT)
+        assert drawn.made["layout"]["yaxis"].get("type", "linear") == kind
+        line = np.array(drawn.made["data"][0]["y"])
+        assert np.isnan(line).any() == (run.trajectory.loss.max() > 3e38) == (kind == "log")
+        assert np.nanmax(line) > 0.9 * min(run.trajectory.loss.max(), 1e30)
 
 
 def test_the_regions_are_the_answers_of_the_network():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import controls, training
+from dashboard import controls, exports, training
 from dashboard.controls import jobs
 from dashboard.data_input import EXAMPLE
 from dashboard.scenario import PAGE_CHOICES, Scenario
@@ -88,6 +88,23 @@ def test_starting_again_from_a_step_takes_its_weights(app):
     assert app.metric[0].value != loss
 
 
+def test_parameters_that_were_saved_load_into_another_network(app):
+    room = training.make_room(Scenario())
+    saved = training.moment(room, training.go_on(room, 1000), 40)
+    app.session_state["hidden_sizes"] = "5 3"
+    app.segmented_control(key="room_view").set_value("export").run()
+    app.file_uploader(key="room_load").set_value(("bad.json", b"{}", "application/json")).run()
+    assert_alive(app)
+    assert "format is missing" in app.error[0].value
+    content = exports.parameters_json(room, saved).encode()
+    app.file_uploader(key="room_load").set_value(("good.json", content, "application/json")).run()
+    assert_alive(app)
+    assert not app.error
+    assert app.session_state["room_step"] == 0
+    assert repr(saved.losses["training"]) in app.metric[0].help
+    assert any("weights of a file (step 40)" in block.value for block in app.markdown)
+
+
 def test_own_data_reach_every_page(app):
     button(app, "Train on this table").click().run()
     assert_alive(app)
@@ -98,13 +115,32 @@ def test_own_data_reach_every_page(app):
         assert not app.error
 
 
+BAD_FILES = (
+    (b"", "There is nothing in it."),
+    (b"\x00\x01\x02", "binary"),
+    (b"1\n2\n3\n4\n", "There is one column."),
+    (b"1,x\n2,y\n" * 500_000, "The file has 4,000,000 bytes."),
+    (b"a,b\n1,x\nnan,y\n3,x\n4,y\n", "'nan' is not a finite number."),
+    (b"a,b\n1,x\noops,y\n3,x\n4,y\n", "Row 2, column 1 ('a'): 'oops' is not a number."),
+    (b"a,b\n1,x\n1e300,y\n3,x\n4,y\n", "'1e300' is too large."),
+    (b"a,a,c\n1,2,x\n3,4,y\n1,2,x\n3,4,y\n", "Columns 1 and 2 are both called 'a'."),
+    ("\u00e9,b\n1,x\n2,y\n".encode("latin-1"), "Row 1 is not UTF-8 text."),
+    (b'"' + b"x" * 1_000_000, "field limit"),
+    (b"," * 1_000_000, "There is nothing in it."),
+    (b"1" + b",1" * 500_000, "There are 500,000 input columns."),
+    (b"1,x\n" * 250_000, "There are 250,000 rows."),
+)
+
+
 def test_a_bad_file_is_named_and_the_data_before_stay(app):
     button(app, "Train on this table").click().run()
     before = app.session_state["own_data"]
-    app.file_uploader[0].set_value(("bad.csv", b"a,b\n1,x\noops,y\n3,x\n4,y\n", "text/csv")).run()
-    assert_alive(app)
-    assert "Row 2, column 1" in app.error[0].value.replace("\\", "")
-    assert app.session_state["own_data"] == before == EXAMPLE
+    for content, words in BAD_FILES:
+        app.file_uploader[0].set_value(("bad.csv", content, "text/csv")).run()
+        assert_alive(app)
+        (error,) = app.error
+        assert words in error.value.replace("\\", "")
+        assert app.session_state["own_data"] == before == EXAMPLE
     rows = "".join(f"{i},{i % 5},{'ab'[i % 2]}\n" for i in range(100))
     app.file_uploader[0].set_value(("good.csv", b"u,v,class\n" + rows.encode(), "text/csv")).run()
     assert_alive(app)

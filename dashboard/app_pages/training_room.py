@@ -68,15 +68,14 @@ def run_and_closer_look() -> None:
         controls.room_inputs(raw.feature_names)
     with left:
         controls.restart_buttons(s, room, now.vector, now.step)
-        if room.origin:
-            st.markdown(f"This run began with the weights of {room.origin}.")
+        said = [f"This run began with the weights of {room.origin}."] if room.origin else []
         first, last = number(run.trajectory.loss[0]), number(run.trajectory.loss[-1])
-        began = f"The training loss went from {first} to {last} in {plural(run.n_steps, 'step')}. "
-        stopped = {
-            "loss": f"Training ended there, because the loss is at most {number(room.stop_loss)}.",
-            "patience": f"Training ended there, after {plural(room.patience, 'step')} without a new lowest loss.",
-        }
-        st.markdown(began + stopped.get(run.stopped or "", ""))
+        said.append(f"The training loss went from {first} to {last} in {plural(run.n_steps, 'step')}.")
+        if run.stopped == "loss":
+            said.append(f"Training ended there, because the loss is at most {number(room.stop_loss)}.")
+        elif run.stopped == "patience":
+            said.append(f"Training ended there, after {plural(room.patience, 'step')} without a new lowest loss.")
+        st.markdown(" ".join(said))
         if run.stopped == "diverged":
             st.error(diverged("run", run.n_steps))
     with right:
@@ -234,16 +233,20 @@ def run_and_closer_look() -> None:
 
 
 controls.live_part(run_and_closer_look, "run", {"lr": controls.Follows(bends=True)}, first=("optimizer",))
-if s.room_view == "seeds":
-    st.markdown(
-        "The seed decides where the descent begins, and so where it ends. Train the same network from a hundred starts."
-    )
-    ended = controls.room_seeds(room)
-    if ended is not None:
-        controls.show(pictures.seeds(ended, s.seed, colours), "room seeds")
-        st.markdown(f"**{count(ended.n_solved)} of {count(len(ended.loss))} seeds solved it** in the steps they had.")
-        st.table(pictures.seeds_table(ended), hide_index=True, border="horizontal")
-        controls.use_seed_button()
+with st.container():
+    if s.room_view == "seeds":
+        st.markdown(
+            "The seed decides where the descent begins, and so where it ends. Train the same network from a hundred "
+            "starts."
+        )
+        ended = controls.room_seeds(room)
+        if ended is not None:
+            controls.show(pictures.seeds(ended, s.seed, colours), "room seeds")
+            st.markdown(
+                f"**{count(ended.n_solved)} of {count(len(ended.loss))} seeds solved it** in the steps they had."
+            )
+            st.table(pictures.seeds_table(ended), hide_index=True, border="horizontal")
+            controls.use_seed_button()
 
 # --- Try this ---------------------------------------------------------------------------------------------------------
 st.header("Try this", anchor=False)

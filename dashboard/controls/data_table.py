@@ -56,16 +56,17 @@ def own_data(s: Scenario) -> None:
             max_upload_size=1,
             on_change=lambda: state.get(upload) and _take(data_input.read(state[upload].getvalue()), True),
             help=f"Numbers and one label a row. Up to {data_input.MAX_ROWS} rows, {data_input.MAX_INPUTS} inputs, "
-            f"{data_input.MAX_BYTES // 1024} kB. A header is optional. The label is the column named "
+            f"{data_input.MAX_BYTES // 1024**2} MB. A header is optional. The label is the column named "
             f"{', '.join(data_input.LABEL_NAMES[:-1])} or {data_input.LABEL_NAMES[-1]}, otherwise the last one.",
         )
-        if s.dataset != "own":
-            st.button(
-                "Train on this table",
-                type="primary",
-                on_click=lambda: put(**for_dataset("own", state.own_data)),
-                help="Make your own data the training set, on all pages.",
-            )
+        with st.container():
+            if s.dataset != "own":
+                st.button(
+                    "Train on this table",
+                    type="primary",
+                    on_click=lambda: put(**for_dataset("own", state.own_data)),
+                    help="Make your own data the training set, on all pages.",
+                )
         st.button(
             "Put the present data set into the table",
             on_click=lambda: _take(data_input.read(data_input.text_of(experiment.raw_dataset(s))), True),

@@ -92,11 +92,14 @@ def colours() -> Tokens:
 def paint() -> None:
     """Write on filled buttons in the page's own colour: Streamlit writes white, too little contrast on a light blue.
 
-    And give formulas room above, where Streamlit cuts off the tops of tall ones.
+    Give formulas room above, where Streamlit cuts off the tops of tall ones. And hide a button that is gone: Streamlit
+    keeps it as long as it has the focus. The next press would take the focus, all below would move up from under the
+    hand, and the click would be lost.
     """
     colour = f"light-dark({tokens('light').paper}, {tokens('dark').paper})"
     st.html(
         f'<style>[data-testid="stBaseButton-primary"]:enabled {{ color: {colour} }}'
+        "[data-retained]:has(> .stButton) { display: none }"
         ".katex-display { margin-block: 10px !important; padding-block: 6px }</style>"
     )
 

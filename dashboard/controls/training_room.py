@@ -105,8 +105,10 @@ def room_run(here: Room, quiet: bool = False) -> training.Run:
         work(job, here.n_steps, advance)
     elif not job["stopped"]:
         until = time.monotonic() + LIVE_SECONDS
-        while job["done"] < here.n_steps and time.monotonic() < until:
+        while job["done"] < here.n_steps:
             advance(2 * FIRST_CHUNK)
+            if time.monotonic() > until:
+                break
         if job["done"] < here.n_steps and at_rest():
             st.rerun()  # the whole page shows the progress of a long run
     if job["result"] is None:
@@ -118,16 +120,15 @@ def room_seeds(here: Room) -> training.Outcome | None:
     """Draw the button that trains a hundred seeds, and return how they ended once they have."""
     job = job_of(SEEDS_KEY, id(here), here)
     job.setdefault("asked", False)
-    total, offer = training.ensemble_steps(here), st.empty()
-    if job["result"] is None or job["result"].done < total:
+    total, offer = training.ensemble_steps(here), st.container()
+    if not job["asked"]:
         offer.button(
-            f"Train {training.N_SEEDS} seeds" if not job["asked"] else "Train the rest",
+            f"Train {training.N_SEEDS} seeds",
             icon=":material/casino:",
             type="primary",
-            on_click=lambda: job.update(asked=True, stopped=False),
+            on_click=lambda: job.update(asked=True),
             help=f"The same data and settings, seeds 0 to {training.N_SEEDS - 1}, {count(total)} steps each.",
         )
-    if not job["asked"]:
         return None
 
     def advance(chunk: int) -> int:
@@ -137,7 +138,6 @@ def room_seeds(here: Room) -> training.Outcome | None:
     work(job, total, advance, SEEDS_CHUNK)
     if job["result"] is None or job["result"].done < total:
         return None
-    offer.empty()
     return remembered("outcome", id(job["result"]), lambda: training.outcome(here, job["result"]))
 
 
@@ -228,6 +228,7 @@ def restart_buttons(s: Scenario, here: Room, vector: tuple[float, ...], step: in
         st.button(
             f"Start again from step {count(step)}",
             icon=":material/restart_alt:",
+            key="room_restart",
             on_click=restart,
             help="Take these weights as the start of a new run (a warm start). Then change the learning rate or the "
             "optimizer. The optimizer's memory begins empty.",

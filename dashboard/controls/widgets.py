@@ -64,11 +64,13 @@ def number_box(
         state[name] = before
 
     step = None if step is None else kind(step)
-    if state.get(RESETS_KEY, 0) % 2:
-        # What a browser cannot read as a number, or not send, stays in its box; in another place it is another box.
-        where = where.container()
-    where.number_input(label, step=step, key=name, help=help, on_change=changed, **extra)
-    said = where.container()
+    place = where.container(width=extra.get("width", "stretch"))
+    # What a browser cannot read as a number, or not send, stays in its box; in another place it is another box.
+    anew = state.get(RESETS_KEY, 0) % 2
+    (place.container() if anew else place).number_input(
+        label, step=step, key=name, help=help, on_change=changed, **extra
+    )
+    said = place.container()
     if state.get(REFUSED_KEY, ("",))[0] == name:
         said.warning(state.pop(REFUSED_KEY)[1])
 

@@ -126,11 +126,16 @@ def visit(browser, app_url, path="", prepare=None):
     assert [url for url in asked if not url.startswith((app_url, "data:", "blob:"))] == []
 
 
+IDLE = """() => {
+  const app = document.querySelector('[data-testid="stApp"]')?.dataset
+  return app?.testScriptState === "notRunning" && app.testConnectionState === "CONNECTED"
+    && !document.querySelector('[data-stale="true"]')
+}"""
+
+
 def settle(page):
-    """Wait until the app is idle: no run under way and no element stale."""
+    """Wait until the app is idle: connected, no run under way and no element stale, and so it stays for a moment."""
     page.wait_for_timeout(150)
-    page.wait_for_function(
-        "() => !document.querySelector('[data-testid=\"stStatusWidget\"]')"
-        " && !document.querySelector('[data-stale=\"true\"]')"
-    )
+    page.wait_for_function(IDLE)
     page.wait_for_timeout(150)
+    page.wait_for_function(IDLE)

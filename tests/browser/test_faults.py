@@ -105,7 +105,7 @@ def user(browser):
     """One visitor's browser."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.add_init_script(NO_WEBGL)
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(120_000)  # a killed descent begins anew, on a busy machine too
     yield context
     context.close()
 
@@ -139,12 +139,12 @@ def test_two_tabs_of_one_user_are_two_views(user, wire):
         set_seed(one, 7)
         set_seed(other, 8)
         other.reload()
-        expect(seed(other)).to_have_value("8", timeout=60_000)
-        expect(seed(one)).to_have_value("7", timeout=60_000)
+        expect(seed(other)).to_have_value("8", timeout=120_000)
+        expect(seed(one)).to_have_value("7", timeout=120_000)
         assert (query(one), query(other)) == ({"v": "1", "seed": "7"}, {"v": "1", "seed": "8"})
         one.go_back()
-        expect(seed(one)).to_have_value("3", timeout=60_000)
-        expect(seed(other)).to_have_value("8", timeout=60_000)
+        expect(seed(one)).to_have_value("3", timeout=120_000)
+        expect(seed(other)).to_have_value("8", timeout=120_000)
 
 
 def test_a_wire_that_is_cut_or_slow_loses_nothing(user, wire):
@@ -156,11 +156,11 @@ def test_a_wire_that_is_cut_or_slow_loses_nothing(user, wire):
         page.get_by_text("Yes, that is it.").wait_for()
         wire.server, there = 1, wire.server  # nobody listens there: what is cut stays cut for a while
         wire.cut()
-        expect(banner(page)).to_have_text(TOLD, timeout=60_000)
+        expect(banner(page)).to_have_text(TOLD, timeout=120_000)
         wire.server = there
         wait_for_the_connection(page)
         # The session is the same one: what no link holds is there as well.
-        expect(answer).to_have_value("4", timeout=60_000)
+        expect(answer).to_have_value("4", timeout=120_000)
         page.get_by_text("Yes, that is it.").wait_for()
         set_seed(page, 5)
 
@@ -176,7 +176,7 @@ def test_a_wire_that_is_cut_or_slow_loses_nothing(user, wire):
         page.wait_for_url(re.compile(r"seed=10\b"))
         wire.seconds_a_kilobyte = 0
         wait_for_the_connection(page)
-        expect(seed(page)).to_have_value("10", timeout=60_000)
+        expect(seed(page)).to_have_value("10", timeout=120_000)
         assert query(page) == {"v": "1", "seed": "10", "task": "What?", "answer": "4", "tolerance": "0"}
 
 
@@ -189,11 +189,11 @@ def test_a_server_killed_in_a_long_run_comes_back_to_the_view(user, wire, server
         # The address is written before the descent begins.
         page.wait_for_url(re.compile(r"steps=999\b"))
         server.kill()
-        expect(banner(page)).to_have_text(TOLD, timeout=60_000)
+        expect(banner(page)).to_have_text(TOLD, timeout=120_000)
         link = query(page)
         server.start()
         wait_for_the_connection(page)
-        expect(steps).to_have_value("999", timeout=60_000)
+        expect(steps).to_have_value("999", timeout=120_000)
         assert query(page) == link
         steps.fill("1")
         steps.press("Enter")

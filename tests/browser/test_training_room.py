@@ -2,6 +2,7 @@
 
 import io
 import re
+from contextlib import suppress
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import TimeoutError, expect
 
 from dashboard import links, training
-from dashboard.scenario import FITTING_RATE, Scenario
+from dashboard.scenario import ALL_STEPS, FITTING_RATE, Scenario
 from dashboard.text import number
 from tests.browser.conftest import settle
 
@@ -84,8 +85,10 @@ ALL_TOLD = "() => [...document.querySelectorAll('.nn-figure')].every((f) => f.da
 
 
 def test_every_picture_follows_the_step_the_rate_and_the_optimizer(visit):
-    page = visit(3)
-    expect(card(page, "Training loss")).to_have_text(losses_at(1000))
+    # So few steps are all in the first answer on any machine; of many it may bring some, and the rest later.
+    few = {"steps": 200}
+    page = visit(3, **few)
+    expect(card(page, "Training loss")).to_have_text(losses_at(ALL_STEPS, **few))
     page.evaluate(AT_ONCE)
     slider = page.get_by_role("slider", name="Learning rate")
     slider.press("ArrowLeft")
@@ -98,7 +101,7 @@ def test_every_picture_follows_the_step_the_rate_and_the_optimizer(visit):
         assert len(at_once["lines"]) == len(later["lines"]) == (4, 0)[k]
         assert len(at_once["images"]) == len(later["images"]) == (0, 3)[k]
         for some, fewer in zip(at_once["lines"], later["lines"], strict=True):
-            assert len(some) == training.KEPT > len(fewer)
+            assert len(some) == 201 > len(fewer)
             gaps = np.abs(np.array(some)[:, None] - np.array(fewer)).sum(-1).min(0)
             assert gaps.max() < 0.05
         for some, same in zip(at_once["images"], later["images"], strict=True):
@@ -106,20 +109,20 @@ def test_every_picture_follows_the_step_the_rate_and_the_optimizer(visit):
     page.wait_for_function("() => new URL(location.href).searchParams.has('lr')")
     rate = float(parse_qs(urlsplit(page.url).query)["lr"][0])
     assert 5 < rate < 10
-    expect(card(page, "Training loss")).to_have_text(losses_at(1000, lr=rate))
+    expect(card(page, "Training loss")).to_have_text(losses_at(ALL_STEPS, lr=rate, **few))
     told = page.locator(".nn-figure").first.evaluate("figure => figure.calcdata[0].at(-1).y")
-    assert number(told) == losses_at(1000, lr=rate)  # what hovering says
+    assert number(told) == losses_at(ALL_STEPS, lr=rate, **few)  # what hovering says
 
     page.get_by_role("combobox", name="Optimizer").click()
     page.get_by_role("option", name="Adam").click()
-    expect(card(page, "Training loss")).to_have_text(losses_at(1000, optimizer="adam", lr=FITTING_RATE["adam"]))
+    values = few | {"optimizer": "adam", "lr": FITTING_RATE["adam"]}
+    expect(card(page, "Training loss")).to_have_text(losses_at(ALL_STEPS, **values))
     page.wait_for_function("() => new URL(location.href).searchParams.get('optimizer') === 'adam'")
     expect(page.get_by_role("spinbutton", name="Learning rate, as a number")).to_have_value("0.1")
     settle(page)
     box = page.get_by_role("spinbutton", name="Step, as a number")
     box.fill("40")
     box.press("Enter")
-    values = {"optimizer": "adam", "lr": FITTING_RATE["adam"]}
     expect(card(page, "Training loss")).to_have_text(losses_at(40, **values))
     picture(page, "The line marks step 40").wait_for()
     picture(page, "after step 40:").wait_for()
@@ -147,12 +150,13 @@ def type_into(page, row, column, text):
             page.wait_for_timeout(150)
             page.keyboard.press(key)
         try:
-            field.wait_for(timeout=3000)
-            break
-        except TimeoutError:
+            field.fill(text, timeout=5000)
+            field.press("Enter", timeout=5000)
+            expect(cell(page, row, column)).to_have_text(text, timeout=5000)
+            return
+        except (TimeoutError, AssertionError):
             page.keyboard.press("Escape")
-    field.fill(text)
-    field.press("Enter")
+    pytest.fail(f"row {row}, column {column} does not take {text}")
 
 
 def wait_for_data(page, row):
@@ -175,13 +179,12 @@ def test_a_table_is_typed_or_uploaded_and_nothing_is_ever_lost(visit):
     error = page.get_by_text("Row 2, column 2 ('x2'): '=1+1' is not a number.")
     error.wait_for()
     # Away and back: the wrong cell is still there to be mended, and the accepted one beside it.
-    page.get_by_role("link", name="Chain rule").click()
+    page.get_by_role("link", name="Chain rule").first.click()
     page.get_by_role("heading", name="What does a tiny change at the start do at the end?").first.wait_for()
-    page.get_by_role("link", name="Training room").click()
+    page.get_by_role("link", name="Training room").first.click()
     page.wait_for_function(f"() => ({FIGURES})() >= 2")
     settle(page)
-    if not error.is_visible():
-        page.get_by_text("Your own data: type a table").click()
+    page.get_by_text("Your own data: type a table").click()
     error.wait_for()
     expect(cell(page, 2, 2)).to_have_text("=1+1")
     expect(cell(page, 1, 1)).to_have_text("0.5")
@@ -196,7 +199,8 @@ def test_a_table_is_typed_or_uploaded_and_nothing_is_ever_lost(visit):
     for content, words in (
         (b"\x89PNG\r\n\x1a\n\0\0\0", "Row 1 is not UTF-8 text"),
         (b"a,b\n1,x\nnan,y\n2,x\n3,y\n", "'nan' is not a finite number."),
-        (b"1,x\n" * 100_000, "At most 262,144 are read"),
+        (b"1,x\n" * 100_000, "There are 100,000 rows. At most 500 are read."),
+        (b"1,x\n" * 1_000_000, "File must be 1.0MB or smaller."),
     ):
         chooser.set_input_files({"name": "bad.csv", "mimeType": "text/csv", "buffer": content})
         page.get_by_text(words).wait_for()
@@ -210,8 +214,14 @@ def test_a_table_is_typed_or_uploaded_and_nothing_is_ever_lost(visit):
 def test_a_selected_row_is_what_the_backpropagation_page_follows(visit):
     page = visit(2, room_view="rows")
     table = page.get_by_test_id("stDataFrameResizable").first
-    table.locator(".dvn-scroller").click(position={"x": 18, "y": 18 + 35 * 3})
-    page.get_by_role("link", name="Follow sample 3 through the network").click()
+    link = page.get_by_role("link", name="Follow sample 3 through the network")
+    for _ in range(10):
+        # A table that is just being drawn anew does not hear the first click; a second one leaves the choice as it is.
+        table.locator(".dvn-scroller").click(position={"x": 18, "y": 18 + 35 * 3})
+        with suppress(TimeoutError):
+            link.wait_for(timeout=5000)
+            break
+    link.click()
     page.get_by_role("spinbutton", name="Sample").wait_for()
     expect(page.get_by_role("spinbutton", name="Sample")).to_have_value("3")
     X = Scenario().changed(test_share=0.0)
@@ -220,19 +230,30 @@ def test_a_selected_row_is_what_the_backpropagation_page_follows(visit):
 
 
 def test_a_hundred_large_networks_can_be_stopped_and_do_not_hold_anybody_up(visit):
-    page = visit(2, room_view="seeds", hidden_sizes="8 8 8 8 8 8", optimizer="adam", lr=0.1, steps=5000)
+    # A minute or two of work, so that a machine that is many times as fast does not finish it before the click either;
+    # the room's own run ends at once, so that its record is small enough to be kept on another page.
+    heavy = {"hidden_sizes": "8 8 8 8 8 8", "optimizer": "adam", "lr": 0.1, "samples": 500, "dataset": "spirals"}
+    page = visit(2, room_view="seeds", steps=2000, stop_loss=1, **heavy)
+    stop, go_on = (page.get_by_role("button", name=name, exact=True) for name in ("Stop", "Continue"))
     page.get_by_role("button", name="Train 100 seeds").click()
-    page.get_by_role("button", name="Stop").click()
+    stop.wait_for()
+    # Nothing moves up from under the hand, not even at the end of the page.
+    page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, main.scrollHeight)")
+    stop.click()
     note = page.get_by_text("Stopped after")
     note.wait_for()
     done, wanted = map(int, re.findall(r"\d+", note.inner_text().replace(",", "")))
-    assert 0 < done < wanted
-    settle(page)
-    page.get_by_role("button", name="Continue").click()
-    page.get_by_role("button", name="Stop").wait_for()
-    # Moving on ends it too: the next page does not wait for the rest.
-    page.get_by_role("link", name="Chain rule").click()
+    assert 0 < done < wanted == 2000
+    go_on.click()
+    stop.wait_for()
+    expect(note).to_be_hidden()
+    # Moving on ends it too: the next page does not wait for the rest, which is still to be done afterwards.
+    page.get_by_role("link", name="Chain rule").first.click()
     page.get_by_role("heading", name="What does a tiny change at the start do at the end?").first.wait_for()
+    page.get_by_role("link", name="Training room").first.click()
+    stop.click()
+    note.wait_for()
+    assert done < int(re.findall(r"\d+", note.inner_text().replace(",", ""))[0]) < wanted
 
 
 def test_a_picture_is_taken_home_as_png_and_as_html_that_needs_no_network(visit, browser, tmp_path):
@@ -252,6 +273,7 @@ def test_a_picture_is_taken_home_as_png_and_as_html_that_needs_no_network(visit,
     place = tmp_path / "picture.html"
     download.value.save_as(place)
     alone = browser.new_context(offline=True).new_page()
+    alone.set_default_timeout(60_000)
     alone.goto(place.as_uri())
     alone.wait_for_selector(".js-plotly-plot .heatmaplayer image")
     assert alone.locator(".scatterlayer .point").count() == 150
