@@ -63,6 +63,12 @@ def latex(name: str) -> str:
     return rf"\frac{{\partial \text{{MSE}}}}{{\partial {symbol}}}" if d else symbol
 
 
+def mean(values: Array) -> float:
+    """Return the mean of some numbers (N,); exactly 0 where they cancel up to rounding, as standardized data do."""
+    result, rounding = float(values.mean()), len(values) * np.finfo(float).eps * float(np.abs(values).max())
+    return 0.0 if len(values) > 1 and abs(result) < rounding else result
+
+
 @dataclass(frozen=True, eq=False)
 class Factor:
     """One factor of a step: its name in each of the step's terms, and its values (terms, ...)."""
@@ -126,7 +132,7 @@ class MicroStep:
             return float(self.value)
         if self.value.ndim > 1:
             return math.nan
-        return float(self.value.sum() if self.phase == "backward" else self.value.mean())
+        return float(self.value.sum()) if self.phase == "backward" else mean(self.value)
 
     @property
     def zero_factors(self) -> tuple[str, ...]:

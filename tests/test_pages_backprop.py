@@ -226,7 +226,7 @@ def test_a_walk_that_goes_on_keeps_no_product_of_another_weight():
     before = walk.product.gradient
     other = walk.went_on(walk.picked("W2[2,3]"))
     assert other.product.ref == nn.WeightRef.parse("W2[2,3]")
-    assert walk_views.paths_table(other) != walk_views.paths_table(walk)
+    assert walk_views.paths_table(other, LIGHT) != walk_views.paths_table(walk, LIGHT)
     assert other.went_on(walk.place).product.gradient == before
     changed = walk.went_on(edited(walk.place, walk.setup, 0.5))
     assert changed.loss != walk.loss
@@ -299,7 +299,7 @@ def test_the_row_of_a_weight_adds_up(ref, whole):
     assert row["new"] == number(old - walk.setup.lr * gradient)
     assert row["gradient"] == number(gradient) == number(walk.product.gradient)
     assert f"**{row['gradient']}**" in walk_views.paths_words(walk)
-    table = walk_views.paths_table(walk)
+    table = walk_views.paths_table(walk, LIGHT)
     assert len(table["product"]) == (1 if ref[1] == "2" else 3)
     assert len(table) == (5 if ref[1] == "2" else 7)
     assert r"\underbrace" in walk_views.product_formulas(walk)[0]
@@ -327,6 +327,11 @@ def test_only_a_factor_of_0_glows():
     stuck = a_walk(activation="step")
     assert r"\boxed" in walk_views.formula(stuck.at(names.index("dO_in[2]")), LIGHT)
     assert r"\boxed" in walk_views.formula(stuck.at(len(names) - 1), LIGHT)
+    # In the product of factors the slopes glow, and the weight between them does not.
+    table = walk_views.paths_table(stuck, LIGHT)
+    glowing = [all(r"\boxed" in cell for cell in column) for column in table.values()]
+    assert glowing == [False, False, True, False, True, False, False]
+    assert r"\boxed" not in str(walk_views.paths_table(walk, LIGHT))
     # On the way forwards a 0 stops nothing.
     zeros = replace(walk, setup=replace(walk.setup, X=np.zeros_like(walk.setup.X)))
     assert zeros.number("H_in[1]") == 0

@@ -12,6 +12,7 @@ from nnlib.trace import (
     PHASES,
     latex,
     matrix_latex,
+    mean,
     paths,
     slope_substitution,
     trace,
@@ -199,6 +200,15 @@ def test_the_batch_is_told_by_one_number():
         if step.phase != "update":
             # Means over the samples, for values and gradients and the loss alike.
             assert step.number == pytest.approx(np.mean([float(t[step.name].value) for t in each]), abs=1e-14)
+
+
+def test_a_mean_of_numbers_that_cancel_is_0_and_not_its_rounding():
+    X = load_dataset("iris").standardized().X
+    assert (X.mean(0) != 0).all()
+    assert [mean(column) for column in X.T] == [0.0] * 4
+    assert mean(np.array([np.inf, np.inf])) == np.inf
+    assert mean(np.array([1e-20])) == 1e-20
+    assert mean(np.array([1.0, -1.0 + 1e-12])) == pytest.approx(5e-13, rel=1e-3)
 
 
 @pytest.mark.parametrize("sample", [None, 0])

@@ -135,7 +135,7 @@ def test_next_moves_the_graph_and_the_words_together(desk):
 def test_a_click_on_a_line_selects_its_weight_and_one_on_a_value_goes_there(desk):
     page = desk
     begin_at_loss(page)
-    page.locator(f'{GRAPH} [data-id="W2[2,1]"] text').first.click()
+    page.locator(f'{GRAPH} [data-of="W2[2,1]"] text').first.click()
     wait_for_text(page, "W2[2,1]")
     settle(page)
     assert pressed(page) == "W2[2,1]"
@@ -172,7 +172,7 @@ def test_the_keyboard_alone_walks_the_graph(desk):
 
 def test_a_tap_on_a_phone_selects_a_weight(visit):
     page = visit("backpropagation", 400, 800, has_touch=True, is_mobile=True)
-    line = page.locator(f'{GRAPH} [data-id="W1[3,2]"] text').first
+    line = page.locator(f'{GRAPH} [data-of="W1[3,2]"] text').first
     line.scroll_into_view_if_needed()
     line.tap()
     page.wait_for_function("() => document.body.innerText.includes('W1[3,2]')")
