@@ -606,9 +606,13 @@ def test_chain_rule_one_operation_a_click_forwards_and_back():
         seen.append(cells(graph(app)))
     known = [sum(cell["text"] != "\N{MIDDLE DOT}" for id, cell in s.items() if "link" not in id) for s in seen]
     assert known == [1, 2, 4, 5, 6]
+    n_formulas = len(app.latex)
     for wanted in reversed(seen[:-1]):
         click(app, "Back")
         assert cells(graph(app)) == wanted
+        # What the end will tell is not told before, but its room is kept.
+        assert not any("24" in f.value for f in app.latex if "phantom" not in f.value)
+        assert len(app.latex) == n_formulas
 
 
 def test_chain_rule_add_a_link_and_put_a_step_in():
@@ -672,6 +676,7 @@ def test_the_nudge_says_what_there_is_to_see():
     assert "There is no gap" in said(line)
     assert "There is no gap" in said(step, dx=0.01)
     assert "The gap is 1. A step stays flat or jumps" in said(step)
+    assert "Make the nudge smaller" in said(line, square, Choice("relu"))
 
 
 def test_a_chain_that_stands_still_has_no_empty_picture():

@@ -354,7 +354,7 @@ function edge(s, e, a, b, tall) {
   make(s, "l" + e.id, "line", g, { class: `edge ${e.sign}${e.always ? "" : " many"}`, x1, y1, x2, y2, "stroke-width": e.width });
   // A number keeps its place while others come: room is left for the longest it can be.
   const texts = told ? [[e.text, "value"], [e.grad, "grad"]].filter(([t]) => longest(t)) : [];
-  return { e, state, way, texts, w: Math.max(0, ...texts.map(([t]) => longest(t))) * 3.6 + 4, h: texts.length * 8.5 };
+  return { e, state, way, texts, w: Math.max(0, ...texts.map(([t]) => longest(t))) * 3.8 + 4, h: texts.length * 8.5 };
 }
 
 const longest = (thing) => Math.max(...(thing?.told ?? [[0, thing ?? ""]]).map(([, words]) => words.length));

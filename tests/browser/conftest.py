@@ -126,11 +126,22 @@ def visit(browser, app_url, path="", prepare=None):
     assert [url for url in asked if not url.startswith((app_url, "data:", "blob:"))] == []
 
 
+IDLE = """() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'
+  && !document.querySelector('[data-stale="true"]')"""
+
+
 def settle(page):
     """Wait until the app is idle: no run under way and no element stale."""
     page.wait_for_timeout(150)
-    page.wait_for_function(
-        "() => !document.querySelector('[data-testid=\"stStatusWidget\"]')"
-        " && !document.querySelector('[data-stale=\"true\"]')"
-    )
+    page.wait_for_function(IDLE)
     page.wait_for_timeout(150)
+    page.wait_for_function(IDLE)
+
+
+def until(page, condition, *, patience=30_000):
+    """Wait until what only Python can tell is true, such as the look of a picture."""
+    for _ in range(patience // 200):
+        if condition():
+            return
+        page.wait_for_timeout(200)
+    pytest.fail(f"not within {patience} ms")
