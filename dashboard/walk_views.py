@@ -887,6 +887,11 @@ def why_path_words(why: Why) -> str:
         if _moved(run) == 0:
             text += " It has not moved at all."
         lines.append(text)
+    if why.wrong is not None and np.array_equal(*(run.pair.params.to_vector() for run in (why.right, why.wrong))):
+        first, second = why.refs
+        lines.append(
+            f"\nBoth paths are the same: here the sabotage leaves the gradients of {first} and {second} right."
+        )
     return "\n".join(lines)
 
 
@@ -900,7 +905,8 @@ def why_full_words(why: Why) -> str:
         lines.append(text)
     if why.wrong is not None and why.wrong.accuracy > why.right.accuracy:
         lines.append(
-            "\nHere the sabotaged run is the better one. A wrong gradient can be the right one of another loss."
+            "\nHere the sabotaged run is the better one. A wrong gradient can still lead downhill, and it can be the "
+            "right one of another loss."
         )
     return "\n".join(lines)
 

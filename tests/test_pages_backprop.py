@@ -458,6 +458,14 @@ def test_a_path_that_stops_stands_there_until_the_other_ends():
     assert set(shown.loss[10:]) == {path.loss[10]}
 
 
+def test_two_paths_that_are_the_same_are_called_so():
+    # Both weights of the picture are in W1, whose gradient does not use the values of hidden units.
+    same = why.make_why(Scenario(steps=5), "sigmoid", "z_for_a")
+    other = why.make_why(Scenario(steps=5), "sigmoid", "no_mean")
+    assert "Both paths are the same" in walk_views.why_path_words(same)
+    assert "Both paths are the same" not in walk_views.why_path_words(other)
+
+
 def test_without_any_slope_the_step_moves():
     found = why.make_why(Scenario(steps=20), "step", "no_slopes")
     assert "It has not moved at all" in walk_views.why_path_words(found).splitlines()[0]
