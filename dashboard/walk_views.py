@@ -673,7 +673,7 @@ def zero_words(walk: Walk) -> str:
 # --- one weight -------------------------------------------------------------------------------------------------------
 
 
-LINE_LENGTHS = (16, 8, 4, 3)
+LINE_LENGTHS = (16, 8, 5, 4, 3, 2)
 """How many factors go on a line of a long product: what a wide, a narrower and the narrowest place have room for."""
 
 
@@ -688,7 +688,7 @@ def product_formulas(walk: Walk) -> list[str]:
 def _product(walk: Walk, most: int) -> str:
     """A weight's product with at most so many factors on a line."""
     p = walk.product
-    names = [latex(s) for s in p.symbols]
+    names = [latex(name) for name in p.factors]
     left = p.formula.partition(" = ")[0]
     braced = r"\text{{computed once, shared}}"
     shared, own = names[: p.n_shared], names[p.n_shared :]
@@ -697,6 +697,8 @@ def _product(walk: Walk, most: int) -> str:
         lines = [rf"{lines[0]} \cdot {_factor_lines(own, most)[0]}"]
     else:
         lines += _factor_lines(own, most)
+    if p.summed:
+        lines[0] = rf"\sum_{{{','.join(p.summed)}}} {lines[0]}"
     if len(lines) == 1:
         return f"{left} = {lines[0]}"
     rest = "".join(rf" \\[4pt] &\cdot {line}" for line in lines[1:])

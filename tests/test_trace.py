@@ -1,6 +1,7 @@
 """Micro-steps: their factors multiply to their values, their values are the passes' own, nothing is left out."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -151,6 +152,32 @@ def test_the_chain_of_the_second_matrix_and_of_the_first():
     assert [f.value for f in second.paths[0].factors] == pytest.approx(
         [(0.751365070 - 0.01) / 2, 0.751365070 * (1 - 0.751365070), 0.593269992], abs=1e-9
     )
+
+
+@pytest.mark.parametrize("sizes", CASES)
+def test_the_indexed_chain_names_the_factors_of_every_path(sizes):
+    network, params, X, Y = random_case(sizes)
+    for ref in network.refs():
+        product = weight_product(network, params, X, Y, ref, 0)
+        assert product.formula.startswith(latex(f"d{ref}") + " = ")
+        for path in paths(network, params, X, Y, ref, 0):
+            # From the outputs back; the last unit is the parameter's own.
+            named = dict(zip(product.summed, reversed(path.units[1:]), strict=True))
+            told = [re.sub(r"\[([a-k])\]", lambda m: f"[{named[m[1]] + 1}]", name) for name in product.factors]  # noqa: B023
+            assert told == [factor.name for factor in path.factors]
+
+
+def test_the_formula_of_a_weight_is_written_with_indices():
+    ref = WeightRef(0, 1, 0)
+    one = weight_product(EXAMPLE, EXAMPLE_PARAMS, EXAMPLE_X, EXAMPLE_Y, ref, 0)
+    assert one.factors == (
+        "dMSE/dO_out[k]", "dO_out[k]/dO_in[k]", "dO_in[k]/dH_out[1]", "dH_out[1]/dH_in[1]", "dH_in[1]/dW1[2,1]",
+    )  # fmt: skip
+    assert r"= \sum_{k} \frac" in one.formula
+    every = weight_product(EXAMPLE, EXAMPLE_PARAMS, EXAMPLE_X, EXAMPLE_Y, ref)
+    assert every.factors[0] == "dMSE/dO_out[n,k]"
+    assert every.summed == ("n", "k")
+    assert weight_product(EXAMPLE, EXAMPLE_PARAMS, EXAMPLE_X, EXAMPLE_Y, WeightRef(1, 0, 1), 0).summed == ()
 
 
 def test_a_deeper_weight_takes_over_all_factors_of_the_next_layer():
