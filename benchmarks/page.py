@@ -169,6 +169,8 @@ CHANGED = """watch => {
   })
 }"""
 GRAPH = "svg[data-step]"
+WRITTEN = GRAPH + ' [data-id="{0}"] text, ' + GRAPH + ' [data-of="{0}"] text'
+"""A value in its box, or the number on a line."""
 FOLLOWS, TYPED = "the last of the four views after Back and Next", "another value of a weight, typed"
 """What the browser asks the server for, without a run of the page."""
 
@@ -183,7 +185,7 @@ def graph_changes(browser: Browser, bare_url: str, url: str) -> dict[str, list[f
         return lambda k: page.get_by_role("button", name=names[k % len(names)], exact=True).first.click()
 
     def part(page: Page, *ids: str) -> Callable[[int], None]:
-        return lambda k: page.locator(f'{GRAPH} [data-id="{ids[k % len(ids)]}"] text').first.click()
+        return lambda k: page.locator(WRITTEN.format(ids[k % len(ids)])).first.click()
 
     def key(page: Page, name: str) -> Callable[[int], None]:
         def press(k: int) -> None:

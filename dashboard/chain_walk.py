@@ -297,6 +297,11 @@ def whole_formula(passed: ChainPass) -> str:
     return rf"\begin{{aligned}} {_derivative(s[-1], s[0])} &= {lines} \end{{aligned}}"
 
 
+def told_at_the_end(chain: Chain, formula: str) -> str:
+    """Return the LaTeX formula, or the empty room that it takes while the pointer is not yet at the end."""
+    return formula if chain.pointer == chain.n_steps else rf"\phantom{{{formula}}}"
+
+
 def words(chain: Chain, passed: ChainPass) -> str:
     """Return what the slope of the whole chain means, or what the present step does."""
     n, at = len(chain.choices), chain.pointer
@@ -401,16 +406,16 @@ def nudge_table(passed: ChainPass, pushed: Nudge) -> dict[str, list[str]]:
 
 def _gap(actual: float, predicted: float) -> str:
     """A gap in the last digits that a computer keeps is none of the curve's."""
-    return "rounding" if 0 < abs(actual - predicted) < 1e-12 else number(actual - predicted)
+    return "0" if abs(actual - predicted) < 1e-12 else number(actual - predicted)
 
 
 def nudge_words(passed: ChainPass, pushed: Nudge) -> str:
     """Return what the nudge shows, in a sentence."""
     first, last = passed.symbols[0], passed.symbols[-1]
     gap = _gap(pushed.actual[-1], pushed.predicted[-1])
-    if gap in ("0", "rounding"):
+    if gap == "0":
         told = "There is no gap: here the slope tells the whole truth."
-    elif any(link.breaks for link in passed.links):
+    elif any(link.name == "step" for link in passed.links):
         told = f"The gap is {gap}. A step stays flat or jumps, and no slope tells which."
     else:
         told = f"The gap is {gap}. Make the nudge smaller and the gap shrinks much faster than the nudge."

@@ -31,7 +31,7 @@ from nnlib import (
 )
 from nnlib import backward as run_backward
 from nnlib import forward as run_forward
-from nnlib.trace import PHASES, Path, paths
+from nnlib.trace import PHASES, Path, mean, paths
 
 WHAT = PAGE_CHOICES["walk_what"]
 """What a trace follows."""
@@ -314,7 +314,7 @@ class Walk:
         """Return the one number that stands for a value everywhere: X[1], H_in[2], MSE, dW1[1,2], W1[1,2]."""
         if name[0] in "XY":
             values = self.data[name[0] == "Y"][:, int(re.sub(r"\D", "", name)) - 1]
-            return float(values.mean())
+            return mean(values)
         if name[0] in "Wb":
             return float(self.params.get(WeightRef.parse(name)))
         phase = "loss" if name == "MSE" else "backward" if name.startswith("d") else "forward"

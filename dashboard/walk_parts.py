@@ -26,7 +26,7 @@ def parts(walk: Walk, colours: Tokens) -> dict[str, dict[str, Any]]:
         "badges": {"blocks": [{"badges": [vars(badge) for badge in walk_views.badges(walk)]}]},
         "matrices": walk_views.matrices(walk, colours),
         "update": {"blocks": [{"words": walk_views.update_words(walk)}]},
-        "weight": {"blocks": _weight(walk)},
+        "weight": {"blocks": _weight(walk, colours)},
     }
     of, place = walk_views.drawing_name(walk), walk.place
     step = {"with": "step", "at": f"{of} {place.pointer} {place.weight}"}
@@ -54,9 +54,9 @@ def _calculation(walk: Walk, colours: Tokens) -> list[Block]:
     ]
 
 
-def _weight(walk: Walk) -> list[Block]:
+def _weight(walk: Walk, colours: Tokens) -> list[Block]:
     """The selected weight: its product of factors, every path, and its row."""
-    table = walk_views.paths_table(walk)
+    table = walk_views.paths_table(walk, colours)
     return [
         {"formula": walk_views.product_formulas(walk)},
         *([{"table": table}] if table else []),

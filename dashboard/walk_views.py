@@ -21,7 +21,7 @@ from dashboard.walk import PUBLISHED, PUBLISHED_LOSS, PUBLISHED_MSE, Walk
 from dashboard.why import Run, Why
 from nnlib import Activation, Array, GradientCheck, MicroStep, WeightRef
 from nnlib.sabotage import SABOTAGES
-from nnlib.trace import PathFactor, latex, matrix_latex, slope_substitution
+from nnlib.trace import latex, matrix_latex, slope_substitution
 
 MOST_UNITS = 8
 """A layer with more units shows the first ones and one box for the rest."""
@@ -29,6 +29,8 @@ MOST_LAYERS = 6
 """A deeper network shows its first and last layers and one box for those between."""
 MOST_LABELS = 12
 """More lines than this between two layers carry numbers only where they matter to the step."""
+MOST_NUMBERED = 4
+"""So do the lines of a network of more layers than this, which stand too close."""
 NOT_YET = "\N{MIDDLE DOT}"
 """What stands in the place of a value that the walk has not reached."""
 
@@ -326,7 +328,7 @@ def _weights(walk: Walk, layer: int) -> list[dict[str, Any]]:
                 "full": part["full"],
                 "text": part["text"],
                 "grad": told((start, "" if text == NOT_YET else text) for start, text in gradient["text"]["told"]),
-                "always": weights.size <= MOST_LABELS,
+                "always": numbered(walk.setup.network.sizes, layer),
                 "width": round(1.2 + 3 * abs(value) / largest, 2),
                 "sign": "minus" if value < 0 else "plus",
                 "state": _state_of_line(walk, part["id"]),
@@ -334,6 +336,11 @@ def _weights(walk: Walk, layer: int) -> list[dict[str, Any]]:
             }
         )
     return lines
+
+
+def numbered(sizes: tuple[int, ...], layer: int) -> bool:
+    """Whether every line into a layer carries its number."""
+    return sizes[layer - 1] * sizes[layer] <= MOST_LABELS and len(sizes) <= MOST_NUMBERED
 
 
 def _line_state(weight: str, gradient: str) -> str:
@@ -553,8 +560,12 @@ def _marking(step: MicroStep, colours: Tokens) -> Any:
     )
     if not blocked:
         return math_number
-    glow = rf"\textcolor{{{colours.negative}}}{{\boxed{{\mathbf{{0}}}}}}"
-    return lambda value: glow if value == 0 else math_number(value)
+    return lambda value: glowing_zero(colours) if value == 0 else math_number(value)
+
+
+def glowing_zero(colours: Tokens) -> str:
+    """Return a framed 0 as LaTeX: a factor that makes its whole product 0."""
+    return rf"\textcolor{{{colours.negative}}}{{\boxed{{\mathbf{{0}}}}}}"
 
 
 def slope_line(walk: Walk) -> str | None:
@@ -662,7 +673,7 @@ def zero_words(walk: Walk) -> str:
 # --- one weight -------------------------------------------------------------------------------------------------------
 
 
-LINE_LENGTHS = (16, 8, 4)
+LINE_LENGTHS = (16, 8, 5, 4, 3, 2)
 """How many factors go on a line of a long product: what a wide, a narrower and the narrowest place have room for."""
 
 
@@ -677,7 +688,7 @@ def product_formulas(walk: Walk) -> list[str]:
 def _product(walk: Walk, most: int) -> str:
     """A weight's product with at most so many factors on a line."""
     p = walk.product
-    names = [latex(s) for s in p.symbols]
+    names = [latex(name) for name in p.factors]
     left = p.formula.partition(" = ")[0]
     braced = r"\text{{computed once, shared}}"
     shared, own = names[: p.n_shared], names[p.n_shared :]
@@ -686,6 +697,8 @@ def _product(walk: Walk, most: int) -> str:
         lines = [rf"{lines[0]} \cdot {_factor_lines(own, most)[0]}"]
     else:
         lines += _factor_lines(own, most)
+    if p.summed:
+        lines[0] = rf"\sum_{{{','.join(p.summed)}}} {lines[0]}"
     if len(lines) == 1:
         return f"{left} = {lines[0]}"
     rest = "".join(rf" \\[4pt] &\cdot {line}" for line in lines[1:])
@@ -699,8 +712,9 @@ def _factor_lines(names: list[str], most: int) -> list[str]:
     return [r" \cdot ".join(names[i : i + each]) for i in range(0, len(names), max(each, 1))]
 
 
-def paths_table(walk: Walk) -> dict[str, list[str]] | None:
+def paths_table(walk: Walk, colours: Tokens) -> dict[str, list[str]] | None:
     """Return every path from the loss to the selected weight as a table of its factors; None if they are too many."""
+    zero = f"${glowing_zero(colours)}$"
     shown = walk.shown_paths
     if not shown:
         return None
@@ -709,7 +723,7 @@ def paths_table(walk: Walk) -> dict[str, list[str]] | None:
     for path in shown:
         columns[0].append(_path_name(walk, path.units))
         for column, factor in zip(columns[1:-1], path.factors, strict=True):
-            column.append(_factor_text(factor))
+            column.append(number(factor.value) if factor.value else zero)
         columns[-1].append(number(path.value))
     return table
 
@@ -719,10 +733,6 @@ def _path_name(walk: Walk, units: tuple[int, ...]) -> str:
     layers = range(walk.ref.layer, walk.setup.network.n_layers)
     names = [walk.setup.network.symbols[2 * layer + 1].removesuffix("_in") for layer in layers]
     return ", ".join(f"{name}[{unit + 1}]" for name, unit in reversed(list(zip(names, units, strict=True))))
-
-
-def _factor_text(factor: PathFactor) -> str:
-    return f"**{number(factor.value)}**" if factor.value == 0 else number(factor.value)
 
 
 def paths_words(walk: Walk) -> str:
@@ -829,8 +839,11 @@ def aggregate_words(walk: Walk) -> list[str]:
         )
     if len(sizes) > MOST_LAYERS:
         words.append("The layers in the middle are drawn as one box; the steps go through all of them.")
-    if any(a * b > MOST_LABELS for a, b in walk.setup.network.weight_shapes):
-        words.append("Between large layers only the lines of the present step carry numbers.")
+    if not all(numbered(sizes, layer) for layer in range(1, len(sizes))):
+        words.append("Where lines are many or close, only those of the present step carry numbers.")
+    if walk.whole:
+        n = plural(len(walk.setup.X), "sample")
+        words.append(f"All {n} at once: a value is the mean over them, a gradient is the sum of their shares.")
     return words
 
 
@@ -876,6 +889,11 @@ def why_path_words(why: Why) -> str:
         if _moved(run) == 0:
             text += " It has not moved at all."
         lines.append(text)
+    if why.wrong is not None and np.array_equal(*(run.pair.params.to_vector() for run in (why.right, why.wrong))):
+        first, second = why.refs
+        lines.append(
+            f"\nBoth paths are the same: here the sabotage leaves the gradients of {first} and {second} right."
+        )
     return "\n".join(lines)
 
 
@@ -889,7 +907,8 @@ def why_full_words(why: Why) -> str:
         lines.append(text)
     if why.wrong is not None and why.wrong.accuracy > why.right.accuracy:
         lines.append(
-            "\nHere the sabotaged run is the better one. A wrong gradient can be the right one of another loss."
+            "\nHere the sabotaged run is the better one. A wrong gradient can still lead downhill, and it can be the "
+            "right one of another loss."
         )
     return "\n".join(lines)
 

@@ -281,7 +281,7 @@ def _exp(u: Array) -> Array:
 def _bounded(value: Array, what: str) -> float:
     number = float(value)
     if not abs(number) <= LIMIT:
-        raise ValueError(f"{what} leaves the range of +-{LIMIT:.0e}")
+        raise ValueError(f"{what} leaves the range of \N{PLUS-MINUS SIGN}{LIMIT:.0e}".replace("e+", "e"))
     return number
 
 

@@ -63,6 +63,12 @@ def latex(name: str) -> str:
     return rf"\frac{{\partial \text{{MSE}}}}{{\partial {symbol}}}" if d else symbol
 
 
+def mean(values: Array) -> float:
+    """Return the mean of some numbers (N,); exactly 0 where they cancel up to rounding, as standardized data do."""
+    result, rounding = float(values.mean()), len(values) * np.finfo(float).eps * float(np.abs(values).max())
+    return 0.0 if len(values) > 1 and abs(result) < rounding else result
+
+
 @dataclass(frozen=True, eq=False)
 class Factor:
     """One factor of a step: its name in each of the step's terms, and its values (terms, ...)."""
@@ -126,7 +132,7 @@ class MicroStep:
             return float(self.value)
         if self.value.ndim > 1:
             return math.nan
-        return float(self.value.sum() if self.phase == "backward" else self.value.mean())
+        return float(self.value.sum()) if self.phase == "backward" else mean(self.value)
 
     @property
     def zero_factors(self) -> tuple[str, ...]:
@@ -612,13 +618,17 @@ class Path:
 class WeightProduct:
     """The whole chain of factors from the loss to one parameter.
 
-    `formula` is that chain with matrices' names (LaTeX). `paths` lists every path, or nothing if there are more than
+    `formula` is that chain for this one parameter (LaTeX): `factors` names its factors with their units and, for every
+    layer on the way, a letter that `summed` sums over, the batch's samples n first. `symbols` are the factors' names
+    without units, which hide order and transposes. `paths` lists every path, or nothing if there are more than
     `MAX_PATHS`; `n_paths` counts them anyway. `gradient` is the sum of all paths, as backpropagation computed it.
     `n_shared` factors, counted from the loss, are computed once and used by several layers.
     """
 
     ref: WeightRef
     formula: str
+    factors: tuple[str, ...]
+    summed: tuple[str, ...]
     symbols: tuple[str, ...]
     n_shared: int
     n_paths: int
@@ -637,13 +647,16 @@ def weight_product(
     network.check_ref(ref)
     passes = _passes(network, params, X, Y, sample)
     n_paths = len(passes.Y) * math.prod(network.sizes[ref.layer + 2 :])
-    names = _chain_names(network, ref)
+    factors, summed = _indexed_chain(network, ref, "" if sample is not None else "n")
+    total = rf"\sum_{{{','.join(summed)}}} " if summed else ""
     # The last layer's error is used by every layer before; a hidden weight takes over all of the layer after it.
     n_shared = 0 if network.n_layers == 1 else max(2, 2 * (network.n_layers - 1 - ref.layer))
     return WeightProduct(
         ref=ref,
-        formula=rf"{latex('d' + names[-1])} = " + r" \cdot ".join(latex(n) for n in _ratios(names)),
-        symbols=_ratios(names),
+        formula=f"{latex(f'd{ref}')} = {total}" + r" \cdot ".join(map(latex, factors)),
+        factors=factors,
+        summed=summed,
+        symbols=_ratios(_chain_names(network, ref)),
         n_shared=n_shared,
         n_paths=n_paths,
         paths=tuple(paths(network, params, X, Y, ref, sample)) if n_paths <= MAX_PATHS else (),
@@ -693,6 +706,21 @@ def _chain_names(network: Network, ref: WeightRef) -> tuple[str, ...]:
     """Name the values from the loss back to a parameter: MSE, O_out, O_in, H_out, H_in, W1."""
     values = reversed(network.symbols[2 * ref.layer + 1 :])
     return ("MSE", *values, f"{'b' if ref.row is None else 'W'}{ref.layer + 1}")
+
+
+LETTERS = "kjihgfedcba"
+"""The letters that a sum over a layer's units uses, from the outputs back."""
+
+
+def _indexed_chain(network: Network, ref: WeightRef, n: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Name the factors from the loss back to one parameter with their units; a unit that is summed over is a letter."""
+    last = network.n_layers - 1
+    letters = [LETTERS[i] if i < len(LETTERS) else f"u_{{{last - i + 1}}}" for i in range(last - ref.layer)]
+    values = ["MSE"]
+    for layer, unit in zip(range(last, ref.layer - 1, -1), (*letters, f"{ref.column + 1}"), strict=True):
+        z, a = network.symbols[2 * layer + 1 : 2 * layer + 3]
+        values += [f"{symbol}[{n and n + ','}{unit}]" for symbol in (a, z)]
+    return _ratios((*values, str(ref))), (*n, *letters)
 
 
 def _ratios(names: Sequence[str]) -> tuple[str, ...]:

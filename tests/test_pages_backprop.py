@@ -226,7 +226,7 @@ def test_a_walk_that_goes_on_keeps_no_product_of_another_weight():
     before = walk.product.gradient
     other = walk.went_on(walk.picked("W2[2,3]"))
     assert other.product.ref == nn.WeightRef.parse("W2[2,3]")
-    assert walk_views.paths_table(other) != walk_views.paths_table(walk)
+    assert walk_views.paths_table(other, LIGHT) != walk_views.paths_table(walk, LIGHT)
     assert other.went_on(walk.place).product.gradient == before
     changed = walk.went_on(edited(walk.place, walk.setup, 0.5))
     assert changed.loss != walk.loss
@@ -299,7 +299,7 @@ def test_the_row_of_a_weight_adds_up(ref, whole):
     assert row["new"] == number(old - walk.setup.lr * gradient)
     assert row["gradient"] == number(gradient) == number(walk.product.gradient)
     assert f"**{row['gradient']}**" in walk_views.paths_words(walk)
-    table = walk_views.paths_table(walk)
+    table = walk_views.paths_table(walk, LIGHT)
     assert len(table["product"]) == (1 if ref[1] == "2" else 3)
     assert len(table) == (5 if ref[1] == "2" else 7)
     assert r"\underbrace" in walk_views.product_formulas(walk)[0]
@@ -327,6 +327,11 @@ def test_only_a_factor_of_0_glows():
     stuck = a_walk(activation="step")
     assert r"\boxed" in walk_views.formula(stuck.at(names.index("dO_in[2]")), LIGHT)
     assert r"\boxed" in walk_views.formula(stuck.at(len(names) - 1), LIGHT)
+    # In the product of factors the slopes glow, and the weight between them does not.
+    table = walk_views.paths_table(stuck, LIGHT)
+    glowing = [all(r"\boxed" in cell for cell in column) for column in table.values()]
+    assert glowing == [False, False, True, False, True, False, False]
+    assert r"\boxed" not in str(walk_views.paths_table(walk, LIGHT))
     # On the way forwards a 0 stops nothing.
     zeros = replace(walk, setup=replace(walk.setup, X=np.zeros_like(walk.setup.X)))
     assert zeros.number("H_in[1]") == 0
@@ -451,6 +456,14 @@ def test_a_path_that_stops_stands_there_until_the_other_ends():
     assert shown.stopped_at == 11
     assert list(shown.steps) == list(range(31))
     assert set(shown.loss[10:]) == {path.loss[10]}
+
+
+def test_two_paths_that_are_the_same_are_called_so():
+    # Both weights of the picture are in W1, whose gradient does not use the values of hidden units.
+    same = why.make_why(Scenario(steps=5), "sigmoid", "z_for_a")
+    other = why.make_why(Scenario(steps=5), "sigmoid", "no_mean")
+    assert "Both paths are the same" in walk_views.why_path_words(same)
+    assert "Both paths are the same" not in walk_views.why_path_words(other)
 
 
 def test_without_any_slope_the_step_moves():
@@ -601,9 +614,13 @@ def test_chain_rule_one_operation_a_click_forwards_and_back():
         seen.append(cells(graph(app)))
     known = [sum(cell["text"] != "\N{MIDDLE DOT}" for id, cell in s.items() if "link" not in id) for s in seen]
     assert known == [1, 2, 4, 5, 6]
+    n_formulas = len(app.latex)
     for wanted in reversed(seen[:-1]):
         click(app, "Back")
         assert cells(graph(app)) == wanted
+        # What the end will tell is not told before, but its room is kept.
+        assert not any("24" in f.value for f in app.latex if "phantom" not in f.value)
+        assert len(app.latex) == n_formulas
 
 
 def test_chain_rule_add_a_link_and_put_a_step_in():
@@ -667,6 +684,7 @@ def test_the_nudge_says_what_there_is_to_see():
     assert "There is no gap" in said(line)
     assert "There is no gap" in said(step, dx=0.01)
     assert "The gap is 1. A step stays flat or jumps" in said(step)
+    assert "Make the nudge smaller" in said(line, square, Choice("relu"))
 
 
 def test_a_chain_that_stands_still_has_no_empty_picture():

@@ -1,6 +1,7 @@
 """Micro-steps: their factors multiply to their values, their values are the passes' own, nothing is left out."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from nnlib.trace import (
     PHASES,
     latex,
     matrix_latex,
+    mean,
     paths,
     slope_substitution,
     trace,
@@ -152,6 +154,32 @@ def test_the_chain_of_the_second_matrix_and_of_the_first():
     )
 
 
+@pytest.mark.parametrize("sizes", CASES)
+def test_the_indexed_chain_names_the_factors_of_every_path(sizes):
+    network, params, X, Y = random_case(sizes)
+    for ref in network.refs():
+        product = weight_product(network, params, X, Y, ref, 0)
+        assert product.formula.startswith(latex(f"d{ref}") + " = ")
+        for path in paths(network, params, X, Y, ref, 0):
+            # From the outputs back; the last unit is the parameter's own.
+            named = dict(zip(product.summed, reversed(path.units[1:]), strict=True))
+            told = [re.sub(r"\[([a-k])\]", lambda m: f"[{named[m[1]] + 1}]", name) for name in product.factors]  # noqa: B023
+            assert told == [factor.name for factor in path.factors]
+
+
+def test_the_formula_of_a_weight_is_written_with_indices():
+    ref = WeightRef(0, 1, 0)
+    one = weight_product(EXAMPLE, EXAMPLE_PARAMS, EXAMPLE_X, EXAMPLE_Y, ref, 0)
+    assert one.factors == (
+        "dMSE/dO_out[k]", "dO_out[k]/dO_in[k]", "dO_in[k]/dH_out[1]", "dH_out[1]/dH_in[1]", "dH_in[1]/dW1[2,1]",
+    )  # fmt: skip
+    assert r"= \sum_{k} \frac" in one.formula
+    every = weight_product(EXAMPLE, EXAMPLE_PARAMS, EXAMPLE_X, EXAMPLE_Y, ref)
+    assert every.factors[0] == "dMSE/dO_out[n,k]"
+    assert every.summed == ("n", "k")
+    assert weight_product(EXAMPLE, EXAMPLE_PARAMS, EXAMPLE_X, EXAMPLE_Y, WeightRef(1, 0, 1), 0).summed == ()
+
+
 def test_a_deeper_weight_takes_over_all_factors_of_the_next_layer():
     network, params, X, Y = random_case((2, 2, 2, 2))
     assert weight_product(network, params, X, Y, WeightRef(0, 0, 0), 0).n_shared == 4
@@ -199,6 +227,15 @@ def test_the_batch_is_told_by_one_number():
         if step.phase != "update":
             # Means over the samples, for values and gradients and the loss alike.
             assert step.number == pytest.approx(np.mean([float(t[step.name].value) for t in each]), abs=1e-14)
+
+
+def test_a_mean_of_numbers_that_cancel_is_0_and_not_its_rounding():
+    X = load_dataset("iris").standardized().X
+    assert (X.mean(0) != 0).all()
+    assert [mean(column) for column in X.T] == [0.0] * 4
+    assert mean(np.array([np.inf, np.inf])) == np.inf
+    assert mean(np.array([1e-20])) == 1e-20
+    assert mean(np.array([1.0, -1.0 + 1e-12])) == pytest.approx(5e-13, rel=1e-3)
 
 
 @pytest.mark.parametrize("sample", [None, 0])

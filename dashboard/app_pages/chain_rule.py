@@ -40,24 +40,23 @@ if passed is not None:
         st.markdown("**This step**")
         st.latex(chain_walk.step_formula(chain, passed))
     with check:
-        if chain.pointer < chain.n_steps:
-            st.markdown("**The whole product** comes at the end of the way back.")
-        else:
-            st.markdown("**The whole product**")
-            st.latex(chain_walk.whole_formula(passed))
-            st.markdown(
-                "**Check by substitution**: put the links into one formula and take its slope."
-                if chain_walk.is_polynomial(passed)
-                else "**Check without calculus**: nudge the input both ways and divide."
-            )
-            for line in chain_walk.substitution(chain, passed):
-                st.latex(line)
+        # What is still to come keeps its place, so that nothing below moves when it is there.
+        done = chain.pointer == chain.n_steps
+        st.markdown("**The whole product**" if done else "**The whole product** comes at the end of the way back.")
+        st.latex(chain_walk.told_at_the_end(chain, chain_walk.whole_formula(passed)))
+        st.markdown(
+            "**Check by substitution**: put the links into one formula and take its slope."
+            if chain_walk.is_polynomial(passed)
+            else "**Check without calculus**: nudge the input both ways and divide."
+        )
+        for line in chain_walk.substitution(chain, passed):
+            st.latex(chain_walk.told_at_the_end(chain, line))
 
 st.header("The links", anchor=False)
 controls.chain_buttons(chain)
 for row in controls.chain_rows(chain):
     for place, column in row:
-        with column.container(border=True):
+        with column.container(border=True, height="stretch"):
             controls.chain_link(chain, place)
             if passed is not None:
                 components.curve(key=f"link_{place}", data=figures_backprop.link_curve(passed, place, colours))

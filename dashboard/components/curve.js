@@ -7,7 +7,11 @@ export default function ({ data, parentElement }) {
   const host = parentElement.querySelector(".curve");
   let s = states.get(parentElement);
   if (!s) {
-    s = { watch: new ResizeObserver(() => { if (s.data && Math.abs(host.clientWidth - s.width) > 2) draw(host, s); }) };
+    s = { watch: new ResizeObserver(() => {
+      if (Math.abs(host.clientWidth - s.width) <= 2) return;
+      s.width = host.clientWidth;
+      if (s.data) draw(host, s);
+    }) };
     states.set(parentElement, s);
     s.watch.observe(host);
   }
@@ -30,7 +34,7 @@ function show(host, s, data) {
 }
 
 function draw(host, s) {
-  const { data } = s, W = s.width = Math.max(host.clientWidth, 180), H = data.height;
+  const { data } = s, W = Math.max((s.width ??= host.clientWidth), 180), H = data.height;
   const [x0, x1] = data.x, [y0, y1] = data.y;
   const X = (x) => LEFT + ((x - x0) / (x1 - x0)) * (W - LEFT - RIGHT), Y = (y) => H - BOTTOM - ((y - y0) / (y1 - y0)) * (H - TOP - BOTTOM);
   const svg = element("svg", { width: W, height: H, viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": data.alt });

@@ -5,7 +5,7 @@
 // graph asks the server for them, and for the drawing when a hand changes numbers. The page's own run, which takes
 // longer, says the same again; where nobody answers, all follow when it has arrived.
 const NS = "http://www.w3.org/2000/svg", HEARD = ["click", "input", "keydown", "focusin", "focusout", "nnlib-pick"];
-const CELL_H = 23, HEAD = 22, PAD = 6, TURN = 56, REMIND = 2000, PATIENCE = 5000, CLOSE = 80;
+const CELL_H = 23, HEAD = 22, PAD = 6, TURN = 56, FLAT = 96, HOLD = 1000, REMIND = 2000, PATIENCE = 5000;
 const states = new WeakMap();
 const desk = (globalThis[Symbol.for("nnlib.desk")] ??= { views: new Map(), asked: {}, now: {} });
 const { drawings, shown } = (globalThis[Symbol.for("nnlib.graph")] ??= { drawings: new Map(), shown: new Map() });
@@ -30,10 +30,15 @@ function begin(parentElement) {
   svg.setAttribute("role", "group");
   parentElement.querySelector(".graph").append(svg);
   const s = { svg, host: svg.parentElement, made: new Map() };
-  s.watch = new ResizeObserver(() => { if (s.data && Math.abs(s.host.clientWidth - s.width) > 2) draw(s); });
+  s.watch = new ResizeObserver(() => {
+    const width = s.host.clientWidth;
+    if (Math.abs(width - s.width) <= 2) return;
+    s.width = width;
+    if (s.data) draw(s);
+  });
   s.watch.observe(s.host);
   s.host.addEventListener("scroll", () => stick(s));
-  svg.addEventListener("click", (e) => { const found = e.target.closest("[data-id]"); if (found) { focus(s, found); pick(s, found.dataset.id); } });
+  svg.addEventListener("click", (e) => { const found = e.target.closest("[data-id], [data-of]"), id = found?.dataset.id ?? found?.dataset.of; if (id) { focus(s, s.made.get("b" + id)); pick(s, id); } });
   svg.addEventListener("keydown", (e) => key(s, e));
   s.hear = () => hear(s);
   s.listen = (e) => {
@@ -74,12 +79,28 @@ function clicked(s, e) {
 
 // A number is taken when Enter is pressed or the field is left, if it is another one.
 function typed(s, e) {
-  if (e.target.type !== "number" || (e.type === "keydown" && e.key !== "Enter")) return;
+  if (e.target.type !== "number" || held.has(e) || (e.type === "keydown" && e.key !== "Enter")) return;
   for (const [name, [what]] of Object.entries(s.word.changes ?? {})) {
     if (!e.target.closest(`.st-key-${name}`)) continue;
-    if (e.type !== "focusin" && e.target.value !== s.before && e.target.value !== "") ask(s, { [what]: e.target.value });
+    if (e.type !== "focusin" && e.target.value !== s.before && e.target.value !== "") {
+      ask(s, { [what]: e.target.value });
+      if (e.type === "keydown" && s.asking) hold(s, e);
+    }
     s.before = e.target.value;
   }
+}
+
+// The page hears of the key when the answer has been painted: its own run takes the browser longer than that.
+const held = new WeakSet();
+
+async function hold(s, e) {
+  const target = e.target, again = new KeyboardEvent(e.type, e), answered = s.asking;
+  held.add(again);
+  e.stopImmediatePropagation();
+  e.preventDefault();
+  const painted = answered.then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await Promise.race([painted, new Promise((done) => setTimeout(done, HOLD))]);
+  target.dispatchEvent(again);
 }
 
 const place = (s) => `${s.data.of} ${s.step} ${s.selected}`;
@@ -190,7 +211,7 @@ function key(s, e) {
     const along = (u - x) * way[0] + (v - y) * way[1], across = Math.abs((u - x) * way[1] + (v - y) * way[0]);
     if (along > 1 && along + 3 * across < least) { least = along + 3 * across; best = id; }
   }
-  if (best) focus(s, s.svg.querySelector(`[data-id="${CSS.escape(best)}"]`));
+  if (best) focus(s, s.made.get("b" + best));
 }
 
 function focus(s, item) {
@@ -202,30 +223,26 @@ function focus(s, item) {
 
 function draw(s) {
   const data = s.data, { nodes, edges, columns } = data;
-  s.width = s.host.clientWidth;
+  // Later widths come from the observer: to ask for one here would lay the whole page out.
+  s.width ??= s.host.clientWidth;
   s.cell = data.cell;
   s.places = new Map();
   s.targets = new Map();
   s.used = new Set();
   const tall = s.width < 620, most = Math.max(...columns.map((c) => c.n));
-  const flat = !tall && columns.length <= 6;
-  for (const n of nodes) {
-    const wide = flat && n.cells.length > 1 ? 2 : 1, rows = Math.ceil(n.cells.length / wide);
-    n.lines = n.cells[0].grad === undefined ? 1 : 2;
-    n.wide = wide;
-    n.cell = n.lines > 1 ? s.cell : s.cell - 12;
-    n.w = wide * n.cell + 2 * PAD;
-    n.h = HEAD + rows * n.lines * CELL_H + (n.bias ? CELL_H * n.lines : 0) + PAD;
-  }
   const size = (c, side) => Math.max(...nodes.filter((n) => n.c === c).map((n) => n[side]));
+  const sum = (numbers) => numbers.reduce((a, b) => a + b, 0), gaps = columns.slice(0, -1).map((c) => c.gap);
+  // What enters and what leaves a unit stand side by side where there is room for that.
+  measure(nodes, s.cell, !tall);
+  const flat = !tall && sum(columns.map((_, c) => size(c, "w"))) + sum(gaps) * FLAT <= s.width - 4;
+  if (!flat) measure(nodes, s.cell, false);
   const span = tall ? "w" : "h", thick = Math.max(...nodes.map((n) => n[span]));
   // On a phone a little less space between boxes may spare the scrolling.
   const step = thick + (tall ? Math.min(10, Math.max(2, s.width / most - thick)) : 16);
   const lengths = columns.map((_, c) => size(c, tall ? "h" : "w"));
   const title = 26, cross = Math.max(step * most, tall ? s.width : 0);
-  const gaps = columns.slice(0, -1).map((c) => c.gap), total = lengths.reduce((a, b) => a + b, 0);
-  const room = tall ? 0 : (s.width - total - 4) / gaps.reduce((a, b) => a + b, 0);
-  const least = data.gap ?? (tall ? 104 : flat ? 96 : 30), unit = Math.max(room, least);
+  const room = tall ? 0 : (s.width - sum(lengths) - 4) / sum(gaps);
+  const least = data.gap ?? (tall ? 104 : flat ? FLAT : 30), unit = Math.max(room, least);
   const folded = data.folds && (tall ? columns.length > 4 : room < least) && fold(s, columns.map((_, c) => size(c, "w")), size(0, "h"), least);
   let at = 2;
   const starts = columns.map((c, i) => { const here = at; at += lengths[i] + (tall ? title : 0) + (gaps[i] ?? 0) * unit; return here; });
@@ -244,24 +261,37 @@ function draw(s) {
     byId.set(n.id, n);
   }
   s.taken = nodes.map((n) => [n.x, n.y, n.x + n.w, n.y + n.h]);
-  for (const e of edges) edge(s, e, byId.get(e.a), byId.get(e.b), tall && !folded);
+  if (tall && !folded) s.taken.push(...starts.map((y) => [0, y, 96, y + title]));
+  const lines = edges.map((e) => edge(s, e, byId.get(e.a), byId.get(e.b), tall && !folded));
   for (const n of nodes) node(s, n);
-  // Where layers are close, a number on a line is wider than the gap: it stands before the boxes.
-  if (unit < CLOSE) for (const e of edges) if (s.made.has("value" + e.id) && s.used.has("value" + e.id)) s.svg.append(s.made.get("b" + e.id));
+  // The numbers stand before all lines and boxes, so that nothing crosses them out.
+  const labels = lines.filter((line) => line?.texts.length);
+  arrange(s, labels);
+  for (const line of labels) label(s, line);
   columns.forEach((c, i) => {
     const t = make(s, "column" + i, "text", s.svg, { class: "column", x: tall ? 6 : starts[i] + lengths[i] / 2, y: tall ? starts[i] + 14 : 16, "text-anchor": tall ? "start" : "middle" });
     symbols(t, c.title);
   });
   for (const [id, item] of s.made) if (!s.used.has(id)) { item.remove(); s.made.delete(id); }
   // A picture wider than its place shows the part where things happen.
-  const now = s.svg.querySelector(".now, .zero")?.getBBox();
-  if (W > s.width + 2 && now && s.shown !== s.step) s.host.scrollLeft = now.x + now.width / 2 - s.width / 2;
+  const now = W > s.width + 2 && s.shown !== s.step && s.svg.querySelector(".now, .zero")?.getBBox();
+  if (now) s.host.scrollLeft = now.x + now.width / 2 - s.width / 2;
   s.shown = s.step;
   s.tall = tall;
   stick(s);
   sync(s);
   if (!s.places.has(s.at)) s.at = s.places.keys().next().value;
-  for (const [id] of s.places) s.svg.querySelector(`[data-id="${CSS.escape(id)}"]`).setAttribute("tabindex", id === s.at ? 0 : -1);
+  for (const [id] of s.places) s.made.get("b" + id).setAttribute("tabindex", id === s.at ? 0 : -1);
+}
+
+function measure(nodes, cell, flat) {
+  for (const n of nodes) {
+    n.wide = flat && n.cells.length > 1 ? 2 : 1;
+    n.lines = n.cells[0].grad === undefined ? 1 : 2;
+    n.cell = n.lines > 1 ? cell : cell - 12;
+    n.w = n.wide * n.cell + 2 * PAD;
+    n.h = HEAD + Math.ceil(n.cells.length / n.wide) * n.lines * CELL_H + (n.bias ? CELL_H * n.lines : 0) + PAD;
+  }
 }
 
 // On a phone the layers' names stay in sight, however far a wide picture is scrolled.
@@ -318,36 +348,54 @@ function edge(s, e, a, b, tall) {
     make(s, "l" + e.id, "line", s.svg, { class: "edge", x1, y1, x2, y2 });
     return;
   }
-  const state = present(s, e.state), told = e.always || state || e.selects === s.selected;
-  const lines = told ? [[present(s, e.text), "value"], [present(s, e.grad), "grad"]].filter(([t]) => t) : [];
-  const [x, y] = free(s, e.t, Math.max(0, ...lines.map(([t]) => t.length)) * 4 + 2, lines.length * 8.5, (t) => [x1 + (x2 - x1) * t, y1 + (y2 - y1) * t]);
-  const g = button(s, e, s.svg, x, y, "link " + state);
+  const state = present(s, e.state), told = e.always || state || e.selects === s.selected, way = (t) => [x1 + (x2 - x1) * t, y1 + (y2 - y1) * t];
+  const g = button(s, e, s.svg, ...way(e.t), "link " + state);
   make(s, "h" + e.id, "line", g, { class: "hit", x1, y1, x2, y2 });
-  make(s, "l" + e.id, "line", g, { class: "edge " + e.sign, x1, y1, x2, y2, "stroke-width": e.width });
-  lines.forEach(([words, kind], i) => {
-    const t = make(s, kind + e.id, "text", g, { class: kind, x, y: y + 5 + (i - (lines.length - 1) / 2) * 17, "text-anchor": "middle" });
-    symbols(t, words);
-  });
+  make(s, "l" + e.id, "line", g, { class: `edge ${e.sign}${e.always ? "" : " many"}`, x1, y1, x2, y2, "stroke-width": e.width });
+  // A number keeps its place while others come: room is left for the longest it can be.
+  const texts = told ? [[e.text, "value"], [e.grad, "grad"]].filter(([t]) => longest(t)) : [];
+  return { e, state, way, texts, w: Math.max(0, ...texts.map(([t]) => longest(t))) * 3.8 + 4, h: texts.length * 8.5 };
 }
 
-// The place on a line, as near to t as can be, where a label of that half width and height covers no other.
-function free(s, t, w, h, at) {
-  let best, least = Infinity;
-  for (let shift = 0; shift < 0.4 && least > 0; shift += 0.04) {
-    for (const u of [t - shift, t + shift]) {
-      const [x, y] = at(u);
-      const cost = s.taken.reduce((sum, b) => sum + Math.max(0, Math.min(b[2], x + w) - Math.max(b[0], x - w)) * Math.max(0, Math.min(b[3], y + h) - Math.max(b[1], y - h)), 0);
-      if (u > 0.1 && u < 0.9 && cost < least) { least = cost; best = [x, y]; }
+const longest = (thing) => Math.max(...(thing?.told ?? [[0, thing ?? ""]]).map(([, words]) => words.length));
+
+// Each label's place on its line, as near to where it should be as can be without covering another one or a box.
+function arrange(s, labels) {
+  const key = labels.map(({ e, way, w, h }) => [e.id, ...way(0), ...way(1), w, h].join()).join(";");
+  if (s.arranged?.key === key) return labels.forEach((label, i) => { label.at = s.arranged.places[i]; });
+  const common = (a, b) => Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0])) * Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
+  const block = ({ way, w, h }, t) => { const [x, y] = way(t); return [x - w, y - h, x + w, y + h]; };
+  for (const label of labels) label.t = label.e.t;
+  for (let round = 0, moved = true; moved && round < 6; round++) {
+    moved = false;
+    for (const label of labels) {
+      const others = labels.filter((other) => other !== label).map((other) => block(other, other.t));
+      let best = label.t, least = Infinity;
+      for (let t = 0.08; t < 0.93; t += 0.02) {
+        const here = block(label, t);
+        const cost = s.taken.reduce((all, b) => all + common(here, b), others.reduce((all, b) => all + common(here, b), 0)) + 40 * Math.abs(t - label.e.t);
+        if (cost < least - 1e-9) { least = cost; best = t; }
+      }
+      if (best !== label.t) { label.t = best; moved = true; }
     }
   }
-  if (h) s.taken.push([best[0] - w, best[1] - h, best[0] + w, best[1] + h]);
-  return best;
+  for (const label of labels) label.at = label.way(label.t);
+  s.arranged = { key, places: labels.map((label) => label.at) };
+}
+
+function label(s, { e, state, texts, at: [x, y] }) {
+  const g = make(s, "label" + e.id, "g", s.svg, { class: `label ${state} ${e.selects && e.selects === s.selected ? "picked" : ""}`, "aria-hidden": true, "data-of": e.id });
+  s.svg.append(g);
+  texts.forEach(([words, kind], i) => {
+    const t = make(s, kind + e.id, "text", g, { class: kind, x, y: y + 5 + (i - (texts.length - 1) / 2) * 17, "text-anchor": "middle" });
+    symbols(t, present(s, words) ?? "");
+  });
 }
 
 function node(s, n) {
   const g = make(s, "n" + n.id, "g", s.svg, { class: "node " + present(s, n.state), role: "group", "aria-label": n.name });
   s.svg.append(g);
-  make(s, "r" + n.id, "rect", g, { class: "box", x: n.x, y: n.y, width: n.w, height: n.h, rx: 8 });
+  make(s, "box " + n.id, "rect", g, { class: "box", x: n.x, y: n.y, width: n.w, height: n.h, rx: 8 });
   symbols(make(s, "c" + n.id, "text", g, { class: "caption", x: n.x + n.w / 2, y: n.y + 16, "text-anchor": "middle" }), present(s, n.caption));
   n.cells.forEach((cell, i) => {
     const x = n.x + PAD + (i % n.wide) * n.cell, y = n.y + HEAD + Math.floor(i / n.wide) * n.lines * CELL_H;

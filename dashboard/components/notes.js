@@ -6,15 +6,13 @@ let loading, typeset;
 export default function ({ data, parentElement }) {
   const host = parentElement.querySelector(".notes");
   loading ??= import(location.origin + data.typesetter).then((module) => { typeset = module.default(); });
-  const view = (host.nnlib ??= { watch: new ResizeObserver(() => fit(host)) });
-  view.watch.observe(host);
+  const view = (host.nnlib ??= {});
   for (const [name, value] of Object.entries(data.colours)) host.style.setProperty("--" + name, value);
   view.sync = () => {
     const told = [desk.asked[data.part], data].find((d) => d?.at === desk.now[data.with]);
     if (!typeset || !told || (told.at === view.at && told.look === view.look)) return;
     [view.at, view.look] = [told.at, told.look];
     host.replaceChildren(...told.blocks.flatMap(block));
-    fit(host);
   };
   desk.views.set(data.part, view);
   loading.then(view.sync);
@@ -81,20 +79,22 @@ function grown(leaf, parent, space) {
 function formula(widths) {
   const item = add("div", { class: "formula" }, [math(widths[0], true)]);
   item.nnlib = { widths, shown: 0 };
+  if (widths.length > 1) places.observe(item);
   return item;
 }
 
-function fit(host) {
-  for (const item of host.querySelectorAll(".formula")) {
-    const { widths } = item.nnlib;
-    if (widths.length === 1 || item.nnlib.width === item.clientWidth) continue;
-    item.nnlib.width = item.clientWidth;
-    for (const [i, tex] of widths.entries()) {
-      if (item.nnlib.shown !== i) item.replaceChildren(math(tex, true));
-      item.nnlib.shown = i;
-      const inner = item.querySelector(".katex-display");
-      if (inner.scrollWidth <= inner.clientWidth) break;
-    }
+// A place tells its width when the page has been laid out: to ask before would lay it out once more.
+const places = new ResizeObserver((all) => all.forEach(({ target }) => target.isConnected && fit(target)));
+
+function fit(item) {
+  const { widths } = item.nnlib;
+  if (item.nnlib.width === item.clientWidth) return;
+  item.nnlib.width = item.clientWidth;
+  for (const [i, tex] of widths.entries()) {
+    if (item.nnlib.shown !== i) item.replaceChildren(math(tex, true));
+    item.nnlib.shown = i;
+    const inner = item.querySelector(".katex-display");
+    if (inner.scrollWidth <= inner.clientWidth) break;
   }
 }
 

@@ -12,6 +12,7 @@ from dashboard.scenario import (
     PAGE_CHOICES,
     Scenario,
 )
+from dashboard.text import title
 from dashboard.walk_views import check_matrices
 from dashboard.why import Why, eps_errors, make_why
 from nnlib import GradientCheck
@@ -31,7 +32,7 @@ def choose_sabotage() -> str | None:
         "Sabotage",
         names,
         key="sabotage",
-        format_func=lambda name: SABOTAGES[name].title.capitalize() if name != "none" else "None: the right gradient",
+        format_func=lambda name: title(SABOTAGES[name].title) if name != "none" else "None: the right gradient",
         help="What is done wrong in the backward pass of the second run.",
     )
     follow_fragment()

@@ -139,3 +139,12 @@ def settle(page):
     page.wait_for_function(IDLE)
     page.wait_for_timeout(150)
     page.wait_for_function(IDLE)
+
+
+def until(page, condition, *, patience=30_000):
+    """Wait until what only Python can tell is true, such as the look of a picture."""
+    for _ in range(patience // 200):
+        if condition():
+            return
+        page.wait_for_timeout(200)
+    pytest.fail(f"not within {patience} ms")

@@ -39,6 +39,7 @@ def page(browser, app_url):
 
 
 def open_page(page, name):
+    page.set_viewport_size({"width": 1280, "height": 800})
     page.goto(f"{page.home}/{name}")
     page.get_by_role("heading", level=1).wait_for()
     settle(page)
@@ -78,7 +79,6 @@ def test_no_serious_violation_in_light_and_dark_and_nothing_cut_off_on_a_phone(p
     page.wait_for_function(
         "(main => main.scrollWidth <= main.clientWidth)(document.querySelector('[data-testid=stMain]'))"
     )
-    page.set_viewport_size({"width": 1280, "height": 800})
 
 
 def tab_to(page, name):
@@ -102,9 +102,11 @@ def test_rate_start_and_link_by_keyboard(page):
     tab_to(page, "^INPUT Learning rate")
     page.keyboard.press("ArrowDown")
     page.wait_for_url(re.compile("lr="))
+    settle(page)
     tab_to(page, "^INPUT Seed")
     page.keyboard.press("ArrowUp")
     page.wait_for_url(re.compile("seed=7"))
+    settle(page)
     tab_to(page, "^BUTTON Copy link")
     page.keyboard.press("Enter")
     page.get_by_role("status").filter(has_text=re.compile("Copied.|Copy the link below.")).wait_for()
@@ -112,9 +114,10 @@ def test_rate_start_and_link_by_keyboard(page):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("own_start=1"))
+    settle(page)
     tab_to(page, r"^BUTTON One step back")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.closest('.nn-stage').dataset.step !== '1000'")
+    page.wait_for_function("(document.activeElement?.closest('.nn-stage')?.dataset.step ?? '1000') !== '1000'")
 
 
 def test_pages_and_the_walk_by_keyboard(page):

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import settle
+from tests.browser.conftest import settle, until
 
 PATH = """() => { const view = globalThis[Symbol.for('nnlib.stage')].views.get('right')
   const run = view.drawn.runs.runs[0]; return {x: [...run.first], y: [...run.second]} }"""
@@ -16,18 +16,17 @@ def colours_of(locator):
 
 
 def test_curves_and_surfaces_are_really_drawn(page):
-    assert page.get_by_role("heading", name="Why can't a step learn?").is_visible()
+    expect(page.get_by_role("heading", name="Why can't a step learn?")).to_be_visible()
     charts = page.locator(".js-plotly-plot")
     page.wait_for_function("() => document.querySelectorAll('.nn-stage[data-space=ready]').length === 2")
-    assert charts.count() == 4
-    for place in (0, 1):
-        assert colours_of(charts.nth(place)) > 20
+    expect(charts).to_have_count(4)
+    for chart in charts.all()[:2]:
+        until(page, lambda chart=chart: colours_of(chart) > 20)
     surfaces = page.locator(".js-plotly-plot:has(.gl-container canvas)")
-    assert surfaces.count() == 2
-    for place in (0, 1):
-        surfaces.nth(place).scroll_into_view_if_needed()
-        page.wait_for_timeout(500)
-        assert colours_of(surfaces.nth(place)) > 500
+    expect(surfaces).to_have_count(2)
+    for surface in surfaces.all():
+        surface.scroll_into_view_if_needed()
+        until(page, lambda surface=surface: colours_of(surface) > 500)
 
 
 def test_first_screen_shows_the_question_and_both_curves(page):
@@ -40,13 +39,14 @@ def test_first_screen_shows_the_question_and_both_curves(page):
 
 
 def test_learning_rate_slider_changes_the_path(page):
+    page.wait_for_function("() => globalThis[Symbol.for('nnlib.stage')]?.views.get('right')?.drawn?.runs")
     before = page.evaluate(PATH)
     slider = page.get_by_role("slider", name="Learning rate")
     slider.focus()
     for _ in range(30):
         slider.press("ArrowLeft")
+    page.wait_for_function(f"() => Math.abs(({PATH})().x.at(-1) - {before['x'][-1]}) > 0.1")
     settle(page)
-    page.wait_for_function(f"() => ({PATH})().x.at(-1) !== {before['x'][-1]}")
     after = page.evaluate(PATH)
     assert after["x"][0] == before["x"][0]
     assert after["y"][0] == before["y"][0]
@@ -65,7 +65,7 @@ def test_a_long_run_shows_its_progress_and_can_be_stopped(browser, app_url):
     page.set_default_timeout(60_000)
     page.add_init_script(STOP_AT_ONCE)
     page.goto(f"{app_url}/?v=1&dataset=moons&samples=500&hidden_layers=2&hidden_units=6&steps=20000")
-    note = page.get_by_text("Stopped after")
+    note = page.get_by_test_id("stAlert").filter(has_text="Stopped after")
     note.wait_for()
     words = note.inner_text().replace(",", "").split()
     done, wanted = int(words[2]), int(words[4])
@@ -74,8 +74,9 @@ def test_a_long_run_shows_its_progress_and_can_be_stopped(browser, app_url):
     page.get_by_role("button", name="Continue").click()
     note.wait_for(state="hidden")
     settle(page)
-    assert note.count() == 0, "the steps that were left have been taken"
-    assert page.get_by_role("button", name="Stop", exact=True).count() == 0
+    # The steps that were left have been taken.
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
+    expect(note).to_have_count(0)
     page.close()
 
 
