@@ -16,8 +16,8 @@ import numpy as np
 
 from nnlib import Dataset
 
-MAX_BYTES = 1024 * 1024
-"""As many as the field for a file says that it takes."""
+MAX_MEGABYTES = 1
+MAX_BYTES = MAX_MEGABYTES * 1024 * 1024
 MAX_ROWS = 500
 MIN_ROWS = 4
 MAX_INPUTS = 8

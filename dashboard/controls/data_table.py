@@ -53,10 +53,10 @@ def own_data(s: Scenario) -> None:
             "CSV file",
             "csv",
             key=upload,
-            max_upload_size=1,
+            max_upload_size=data_input.MAX_MEGABYTES,
             on_change=lambda: state.get(upload) and _take(data_input.read(state[upload].getvalue()), True),
             help=f"Numbers and one label a row. Up to {data_input.MAX_ROWS} rows, {data_input.MAX_INPUTS} inputs, "
-            f"{data_input.MAX_BYTES // 1024**2} MB. A header is optional. The label is the column named "
+            f"{data_input.MAX_MEGABYTES} MB. A header is optional. The label is the column named "
             f"{', '.join(data_input.LABEL_NAMES[:-1])} or {data_input.LABEL_NAMES[-1]}, otherwise the last one.",
         )
         with st.container():

@@ -39,7 +39,7 @@ def load_parameters(here: Room) -> None:
         whole_page()
 
     st.file_uploader(
-        "Load parameters", "json", key="room_load", max_upload_size=1, on_change=read,
+        "Load parameters", "json", key="room_load", max_upload_size=data_input.MAX_MEGABYTES, on_change=read,
         help="A file saved here earlier. Its network replaces the present one, and its weights become the start.",
     )  # fmt: skip
     with st.container():
