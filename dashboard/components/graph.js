@@ -62,18 +62,25 @@ function stop(s) {
 
 // What a click on one of the page's buttons does to the walk.
 function clicked(s, e) {
+  if (held.has(e)) return;
   const { moves, changes } = s.word;
   for (const [name, move] of Object.entries(moves)) if (e.target.closest(`.st-key-${name} button:enabled`)) go(s, move.to ?? s.step + move.by);
   for (const [name, [what, choices]] of Object.entries(changes ?? {})) {
     const place = e.target.closest(`.st-key-${name}`), pressed = place && e.target.closest("button:enabled");
     if (!pressed) continue;
+    // A widget that misses the click that is held makes one of its own.
+    if (s.holding?.target === pressed && !e.isTrusted) { s.holding.told = true; continue; }
     const field = place.querySelector("input[type=number]"), up = { stNumberInputStepUp: 1, stNumberInputStepDown: -1 }[pressed.dataset.testid];
-    if (field && up) ask(s, { [what]: Number(field.value) + up });
-    else if (!field) {
+    if (field && up) {
+      // How a finer step is rounded is Streamlit's business.
+      if (field.step !== "1") continue;
+      ask(s, { [what]: Number(field.value) + up });
+    } else if (!field) {
       const at = [...place.querySelectorAll("button[role=radio]")].indexOf(pressed);
       if (!choices) ask(s, { [what]: "" });
       else if (at >= 0) ask(s, { [what]: choices[at] });
     }
+    if (s.asking && e.isTrusted) hold(s, e, pressed);
   }
 }
 
@@ -84,23 +91,23 @@ function typed(s, e) {
     if (!e.target.closest(`.st-key-${name}`)) continue;
     if (e.type !== "focusin" && e.target.value !== s.before && e.target.value !== "") {
       ask(s, { [what]: e.target.value });
-      if (e.type === "keydown" && s.asking) hold(s, e);
+      if (e.type === "keydown" && s.asking) hold(s, e, e.target);
     }
     s.before = e.target.value;
   }
 }
 
-// The page hears of the key when the answer has been painted: its own run takes the browser longer than that.
+// The page hears of it when the answer has been painted: its own run takes the browser longer than that.
 const held = new WeakSet();
 
-async function hold(s, e) {
-  const target = e.target, again = new KeyboardEvent(e.type, e), answered = s.asking;
+async function hold(s, e, target) {
+  const again = new e.constructor(e.type, e), answered = s.asking, mine = (s.holding = { target });
   held.add(again);
   e.stopImmediatePropagation();
   e.preventDefault();
   const painted = answered.then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   await Promise.race([painted, new Promise((done) => setTimeout(done, HOLD))]);
-  target.dispatchEvent(again);
+  if (!mine.told) target.dispatchEvent(again);
 }
 
 const place = (s) => `${s.data.of} ${s.step} ${s.selected}`;

@@ -366,6 +366,28 @@ def test_all_four_views_change_together_without_waiting_for_the_page(visit):
     all_show(here.at(here.place.pointer - 1))
 
 
+def test_a_change_is_painted_first_and_then_told_to_the_server_once(visit):
+    page = visit("backpropagation")
+    setup = setup_of(Scenario(), "sigmoid")
+    walk = Walk(setup, opening(setup, False, "neuron"), 0, False, "neuron")
+    press(page, "Update")
+    wait_for_text(page, "Step 36 of 49, update")
+    settle(page)
+    press(page, "Update all weights")
+    walk = walk.went_on(walk.at(len(walk.steps) - 1).after_update())
+    # The button has been told by the server, the words by whoever was first.
+    expect(page.get_by_role("button", name="Back to the first weights", exact=True)).to_be_enabled()
+    wait_for_text(page, "After 1 update: the loss on sample 1 fell")
+    settle(page)
+    weight = page.locator(f'{GRAPH} [data-id="W1[1,1]"]')
+    assert weight.get_attribute("aria-label").startswith(f"W1[1,1]: {number(walk.number('W1[1,1]'))},")
+    page.get_by_role("radio", name="All", exact=True).click()
+    wait_for_text(page, "All 150 samples at once")
+    settle(page)
+    assert page.get_by_role("radio", name="All", exact=True).get_attribute("aria-checked") == "true"
+    assert at_step(page) == walk.first_of("loss")
+
+
 def test_quick_clicks_are_all_counted(desk):
     page = desk
     begin_at_loss(page)
