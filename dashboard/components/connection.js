@@ -18,7 +18,8 @@ const TROUBLES = {
   lost: { words: "No connection to the server. Trying again. Nothing is lost: the address holds this view.", after: 700 },
   slow: { words: "The server is slow to answer. Your change is on its way.", after: 0 },
 } // and after how many ms they are worth a word
-const SLOW = 3000 // ms without a sign of life
+const LATER = 1000 // ms after a change, when what was asked for should be there
+const SLOW = 2000 // ms more without a sign of life
 
 const banner = document.createElement("div")
 banner.setAttribute("role", "status")
@@ -68,12 +69,13 @@ function say() {
   banner.textContent = TROUBLES[trouble].words
 }
 
-// Streamlit does not tell what it has sent and what was answered. So a change makes us ask for a sign of life, along the
-// same way; what is done to a stage stays in the browser.
+// Streamlit does not tell what it has sent and what was answered. So after a change we ask for a sign of life, along the
+// same way, but not before the answer may have its way; what is done to a stage stays in the browser.
 async function changed({ target }) {
   if (asking || !health || !target.closest || target.closest(".nn-stage")) return
   if (!target.closest("input, select, textarea, button, label, a, [role=option]")) return
   asking = true
+  await new Promise((done) => setTimeout(done, LATER))
   const patience = setTimeout(() => ((slow = true), look()), SLOW)
   await fetch(health, { cache: "no-store" }).catch(() => {}) // whether there is a connection, Streamlit tells
   clearTimeout(patience)
