@@ -1,10 +1,8 @@
 """The server: `streamlit run app.py` serves dashboard/main.py with a few things that a script alone cannot set.
 
-Streamlit collects garbage after every rerun and walks every object that lives. Once the imports are done their objects
-never die, so they are frozen here and the collection gets short.
+What every visitor needs is imported and used once before the first comes, and dashboard/heap.py sees to the memory.
 """
 
-import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -59,15 +57,14 @@ class Security:
 
 @asynccontextmanager
 async def lifespan(_: Any) -> AsyncIterator[None]:
-    """Import and use once what every visitor needs, then freeze it."""
+    """Import and use once what every visitor needs."""
     heap.share_arenas()
     import plotly.graph_objects as go
 
     import dashboard.app_pages  # noqa: F401  (brings in nnlib and the figures)
 
     go.Figure(go.Surface(z=[[1, 2], [3, 4]])).to_json()
-    gc.collect()
-    gc.freeze()
+    heap.settle()
     yield
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import controls
+from dashboard import controls, heap
 
 ICON = Path(__file__).with_name("icon.png")
 st.set_page_config(page_title="Why can't a step learn?", page_icon=str(ICON), layout="wide")
@@ -61,4 +61,4 @@ controls.link_messages()
 controls.sidebar()
 page.run()
 controls.keep_within_bounds()
-controls.freeze_heap()
+heap.settle()

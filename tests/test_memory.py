@@ -1,13 +1,16 @@
 """What one visitor's session keeps, with links that ask for as much as they may."""
 
+import gc
 import platform
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dashboard import heap
 from dashboard.scenario import MAX_RECORD, PAGE_BYTES, SESSION_BYTES
 from dashboard.sizes import size_of
 from tests.test_app import MAIN, AppTest, assert_alive
@@ -48,6 +51,32 @@ def test_a_session_is_bounded_whatever_the_link_and_the_pages(output, optimizer)
         sizes.append(size_of(app.session_state.to_dict()))
     assert 8 * MAX_RECORD < max(sizes) < SESSION_BYTES, sizes
     assert sizes[0] < PAGE_BYTES, sizes
+
+
+class Knot:
+    """What refers to itself, so that only a collector finds out that nobody uses it."""
+
+    def __init__(self):
+        self.me = self
+
+
+def test_the_collector_looks_at_what_is_new_and_now_and_then_at_everything():
+    try:
+        heap.settle()
+        assert not any(isinstance(thing, Knot) for thing in gc.get_objects())
+        new = weakref.ref(Knot())
+        gc.collect()
+        assert new() is None
+        knot = Knot()
+        old = weakref.ref(knot)
+        heap.settle()
+        assert not any(thing is knot for thing in gc.get_objects()), "it is left alone"
+        del knot
+        for _ in range(heap.RUNS):
+            heap.settle()
+        assert old() is None
+    finally:
+        gc.unfreeze()
 
 
 THREADS = """

@@ -25,8 +25,7 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
     heap.share_arenas()
     if os.environ.get("BENCHMARK_FREEZE") == "0":
         gc.freeze = lambda: None  # the page freezes the heap too, once its first picture is drawn
-    gc.collect()
-    gc.freeze()
+    heap.settle()
     yield
 
 

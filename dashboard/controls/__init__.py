@@ -47,7 +47,7 @@ from dashboard.controls.exports import download, load_parameters, picture_to_kee
 from dashboard.controls.learning_rate import lab, optimizers, others, rate_sweep
 from dashboard.controls.live_parts import Follows, live_part
 from dashboard.controls.memory import keep_within_bounds
-from dashboard.controls.session import at_rest, colours, freeze_heap, opening_of, paint, scenario, within
+from dashboard.controls.session import at_rest, colours, opening_of, paint, scenario, within
 from dashboard.controls.shared import sidebar
 from dashboard.controls.stages import paths, show_grounds, show_rates, show_slice, show_stage, show_why
 from dashboard.controls.training_room import (

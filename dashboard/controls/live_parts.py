@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard import heap
 from dashboard.components.live_slider import Follower, Range, follow
 from dashboard.controls.address import write_address
 from dashboard.controls.descents import SHOWN_START, move_start
@@ -66,6 +67,7 @@ def live_part(
         if followed:
             followers = {key: _follower(key, name, how) for key, how in followed.items()}
             follow(state, f"{name}:follower", followers, brings or (), whole_page if state.get(REST_KEY) else None)
+        heap.settle()
 
     st.fragment(draw_or_leave, key=name)()
 

@@ -1,6 +1,5 @@
 """The visitor's session: the Scenario in it, what else is kept, and how both change."""
 
-import gc
 from collections.abc import Callable, Container
 from dataclasses import fields
 from typing import Any
@@ -34,16 +33,6 @@ FIRST_KEY = "_first"
 
 REST_KEY = "_rest"
 """True while such an answer is under way: the rest of the page comes next."""
-
-
-@st.cache_resource
-def freeze_heap() -> None:
-    """Once, after the first page is drawn: what has been imported by now lives for ever, so nobody looks at it again.
-
-    Streamlit collects garbage after every run. A first page brings in far more than the server's start does.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def scenario() -> Scenario:
