@@ -7,31 +7,33 @@ from contextlib import suppress
 from mmap import PAGESIZE
 from pathlib import Path
 
-RUNS, GROWTH = 512, 2**26
-"""After so many runs, or when the process has grown by so many bytes, everything is looked at."""
+GROWTH = 2**26
+"""When the process has grown by so many bytes, everything is looked at."""
 
 _lock = threading.Lock()
-_runs, _size = 0, 0
+_size = 0
 
 
 def settle() -> None:
-    """Let the garbage collector leave alone all that lives now; now and then it looks at everything again.
+    """Let the garbage collector leave alone all that lives now; when memory has grown it looks at everything again.
 
     Streamlit collects after every run, and a collection walks every object that may be part of a cycle: with fifty
     visitors a tenth of a second. Nearly all of them live on, or go when the last reference to them does. A page's
-    module is a cycle with its functions, though, and so are the records that it names: what is left of an earlier run
-    waits for the next look, which comes the sooner the larger the records are.
+    module is a cycle with its functions, though, and so are the records that it names: what is left of earlier runs
+    waits until it amounts to something. Where the system does not tell the size, only the first call changes anything.
     """
-    global _runs, _size
+    global _size
     if not _lock.acquire(blocking=False):
         return  # another visitor's run is at it
     try:
-        _runs += 1
-        if _runs >= RUNS or resident() > _size + GROWTH:
+        now = resident()
+        if now > _size + GROWTH:
             gc.unfreeze()
             gc.collect()
-            _runs, _size = 0, resident()
-        gc.freeze()
+            _size = resident()
+        if now or not _size:
+            gc.freeze()
+            _size = _size or 1
     finally:
         _lock.release()
 

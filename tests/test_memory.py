@@ -60,10 +60,11 @@ class Knot:
         self.me = self
 
 
-def test_the_collector_looks_at_what_is_new_and_now_and_then_at_everything():
+def test_the_collector_looks_at_what_is_new_and_at_everything_when_memory_has_grown(monkeypatch):
+    size = 2**40
+    monkeypatch.setattr(heap, "resident", lambda: size)
+    monkeypatch.setattr(heap, "_size", size)
     try:
-        heap.settle()
-        assert not any(isinstance(thing, Knot) for thing in gc.get_objects())
         new = weakref.ref(Knot())
         gc.collect()
         assert new() is None
@@ -72,11 +73,37 @@ def test_the_collector_looks_at_what_is_new_and_now_and_then_at_everything():
         heap.settle()
         assert not any(thing is knot for thing in gc.get_objects()), "it is left alone"
         del knot
-        for _ in range(heap.RUNS):
-            heap.settle()
+        size += heap.GROWTH
+        heap.settle()
+        gc.collect()
+        assert old() is not None
+        size += 1
+        heap.settle()
         assert old() is None
     finally:
         gc.unfreeze()
+
+
+def test_where_the_system_does_not_tell_its_size_only_the_first_call_counts(monkeypatch):
+    monkeypatch.setattr(heap, "resident", lambda: 0)
+    monkeypatch.setattr(heap, "_size", 0)
+    try:
+        for kept in (True, False):
+            knot = Knot()
+            old = weakref.ref(knot)
+            heap.settle()
+            del knot
+            gc.collect()
+            assert (old() is not None) == kept
+    finally:
+        gc.unfreeze()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells")
+def test_the_process_tells_its_size():
+    before = heap.resident()
+    much = np.ones(2**24)
+    assert heap.resident() >= before + much.nbytes / 2
 
 
 THREADS = """
