@@ -2,38 +2,45 @@
 
 import ctypes
 import gc
+import operator
 import threading
+from collections import deque
 from contextlib import suppress
 from mmap import PAGESIZE
 from pathlib import Path
+
+EVERY = 8
+"""How many runs begin before what lives is left alone once more."""
 
 GROWTH = 2**26
 """When the process has grown by so many bytes, everything is looked at."""
 
 _lock = threading.Lock()
-_size = 0
+_runs, _size = 0, 0
 
 
 def settle() -> None:
-    """Let the garbage collector leave alone all that lives now; when memory has grown it looks at everything again.
+    """Let the garbage collector leave alone what lives now; when memory has grown it looks at everything again.
 
     Streamlit collects after every run, and a collection walks every object that may be part of a cycle: with fifty
-    visitors a tenth of a second. Nearly all of them live on, or go when the last reference to them does. A page's
-    module is a cycle with its functions, though, and so are the records that it names: what is left of earlier runs
-    waits until it amounts to something. Where the system does not tell the size, only the first call changes anything.
+    visitors a tenth of a second. Nearly all of them live on, or go when the last reference to them does. What a run
+    itself makes is full of cycles, though, and must be found when it is over: so this is called when a run begins, and
+    acts at every eighth. What is left alone by mistake waits until it amounts to something. Where the system does not
+    tell the size, only the first call changes anything.
     """
-    global _size
+    global _runs, _size
     if not _lock.acquire(blocking=False):
         return  # another visitor's run is at it
     try:
         now = resident()
         if now > _size + GROWTH:
-            gc.unfreeze()
-            gc.collect()
+            # In one call that never leaves C: else the other visitors' collections, each of everything, come between.
+            deque(map(operator.call, (gc.unfreeze, gc.collect, gc.freeze)), maxlen=0)
             _size = resident()
-        if now or not _size:
+        elif (now and _runs % EVERY == 0) or not _size:
             gc.freeze()
             _size = _size or 1
+        _runs += 1
     finally:
         _lock.release()
 

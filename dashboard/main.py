@@ -8,6 +8,7 @@ from dashboard import controls, heap
 
 ICON = Path(__file__).with_name("icon.png")
 st.set_page_config(page_title="Why can't a step learn?", page_icon=str(ICON), layout="wide")
+heap.settle()
 controls.start_session()
 pages = [
     st.Page(
@@ -61,4 +62,3 @@ controls.link_messages()
 controls.sidebar()
 page.run()
 controls.keep_within_bounds()
-heap.settle()

@@ -64,6 +64,7 @@ def test_the_collector_looks_at_what_is_new_and_at_everything_when_memory_has_gr
     size = 2**40
     monkeypatch.setattr(heap, "resident", lambda: size)
     monkeypatch.setattr(heap, "_size", size)
+    monkeypatch.setattr(heap, "_runs", 0)
     try:
         new = weakref.ref(Knot())
         gc.collect()
@@ -77,6 +78,9 @@ def test_the_collector_looks_at_what_is_new_and_at_everything_when_memory_has_gr
         heap.settle()
         gc.collect()
         assert old() is not None
+        young = Knot()
+        heap.settle()
+        assert any(thing is young for thing in gc.get_objects()), "one run in eight is enough"
         size += 1
         heap.settle()
         assert old() is None

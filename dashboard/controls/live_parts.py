@@ -57,6 +57,7 @@ def live_part(
     state[FIRST_KEY] |= dict.fromkeys(first, name)
 
     def draw_or_leave() -> None:
+        heap.settle()
         if state.get(WHOLE_PAGE_KEY):
             # A click within the part has changed what the rest of the page shows too.
             st.rerun()
@@ -67,7 +68,6 @@ def live_part(
         if followed:
             followers = {key: _follower(key, name, how) for key, how in followed.items()}
             follow(state, f"{name}:follower", followers, brings or (), whole_page if state.get(REST_KEY) else None)
-        heap.settle()
 
     st.fragment(draw_or_leave, key=name)()
 
