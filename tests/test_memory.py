@@ -6,6 +6,7 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -60,10 +61,10 @@ class Knot:
         self.me = self
 
 
-def test_the_collector_looks_at_what_is_new_and_at_everything_when_memory_has_grown(monkeypatch):
-    size = 2**40
-    monkeypatch.setattr(heap, "resident", lambda: size)
-    monkeypatch.setattr(heap, "_size", size)
+def test_the_collector_looks_at_what_is_new_and_now_and_then_at_everything(monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr(heap.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(heap, "_due", 1010.0)
     monkeypatch.setattr(heap, "_runs", 0)
     try:
         new = weakref.ref(Knot())
@@ -73,41 +74,36 @@ def test_the_collector_looks_at_what_is_new_and_at_everything_when_memory_has_gr
         old = weakref.ref(knot)
         heap.settle()
         assert not any(thing is knot for thing in gc.get_objects()), "it is left alone"
-        del knot
-        size += heap.GROWTH
-        heap.settle()
-        gc.collect()
-        assert old() is not None
         young = Knot()
         heap.settle()
         assert any(thing is young for thing in gc.get_objects()), "one run in eight is enough"
-        size += 1
+        del knot
+        clock[0] = 1009.9
+        heap.settle()
+        gc.collect()
+        assert old() is not None
+        clock[0] = 1010.0
         heap.settle()
         assert old() is None
     finally:
         gc.unfreeze()
 
 
-def test_where_the_system_does_not_tell_its_size_only_the_first_call_counts(monkeypatch):
-    monkeypatch.setattr(heap, "resident", lambda: 0)
-    monkeypatch.setattr(heap, "_size", 0)
-    try:
-        for kept in (True, False):
-            knot = Knot()
-            old = weakref.ref(knot)
-            heap.settle()
-            del knot
-            gc.collect()
-            assert (old() is not None) == kept
-    finally:
-        gc.unfreeze()
-
-
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells")
-def test_the_process_tells_its_size():
-    before = heap.resident()
-    much = np.ones(2**24)
-    assert heap.resident() >= before + much.nbytes / 2
+def test_looking_at_everything_takes_a_small_share_of_the_time(monkeypatch):
+    ticks = iter([50.0, 50.2, 69.9, 70.1, 70.3])
+    looked = []
+    monkeypatch.setattr(heap.time, "monotonic", lambda: next(ticks))
+    monkeypatch.setattr(
+        heap,
+        "gc",
+        SimpleNamespace(**dict.fromkeys(("unfreeze", "freeze"), lambda: None), collect=lambda: looked.append(1)),
+    )
+    monkeypatch.setattr(heap, "_due", 50.0)
+    heap.settle()
+    heap.settle()
+    assert looked == [1], "0.2 s are one part in a hundred of 20 s"
+    heap.settle()
+    assert looked == [1, 1]
 
 
 THREADS = """
