@@ -8,11 +8,11 @@ import time
 from collections import deque
 from contextlib import suppress
 
-EVERY = 8
+EVERY = 32
 """How many runs begin before what lives is left alone once more."""
 
-SHARE = 0.01
-"""The share of the time that looking at everything may take."""
+SHARE, LONGEST = 0.01, 20.0
+"""The share of the time that looking at everything may take, and how many seconds it waits at most."""
 
 _lock = threading.Lock()
 _runs, _due = 0, 0.0
@@ -24,7 +24,7 @@ def settle() -> None:
     Streamlit collects after every run, and a collection walks every object that may be part of a cycle: with fifty
     visitors a tenth of a second. Nearly all of them live on, or go when the last reference to them does. What a run
     itself makes is full of cycles, though, and must be found when it is over: so this is called when a run begins, and
-    acts at every eighth. What is left alone by mistake, such as the module of a page that has just been replaced, waits
+    acts once in a while. What is left alone by mistake, such as the module of a page that has just been replaced, waits
     until everything is looked at: with few visitors seconds, with many a little longer.
     """
     global _runs, _due
@@ -35,7 +35,7 @@ def settle() -> None:
         if now >= _due:
             # In one call that never leaves C: else the other visitors' collections, each of everything, come between.
             deque(map(operator.call, (gc.unfreeze, gc.collect, gc.freeze)), maxlen=0)
-            _due = now + (time.monotonic() - now) / SHARE
+            _due = now + min((time.monotonic() - now) / SHARE, LONGEST)
         elif _runs % EVERY == 0:
             gc.freeze()
         _runs += 1
