@@ -57,7 +57,7 @@ class Guest:
         ask.query_string, ask.page_script_hash, ask.fragment_id = self.query, self.page, fragment
         ask.widget_states.widgets.extend([*self.states.values(), *once])
         ask.cached_message_hashes.extend(self.kept)
-        began = time.perf_counter()
+        began, began_anew = time.perf_counter(), False
         self.socket.send(message.SerializeToString())
         while True:
             data = self.socket.recv(PATIENCE)
@@ -68,11 +68,15 @@ class Guest:
                 self.kept.add(answer.hash)
             if kind == "new_session":
                 self.page = answer.new_session.page_script_hash
+                began_anew = False
             elif kind == "page_info_changed":
                 self.query = answer.page_info_changed.query_string
             elif kind == "navigation":
                 self.pages = [page.page_script_hash for page in answer.navigation.app_pages]
             elif kind == "delta" and answer.delta.WhichOneof("type") == "new_element":
+                if not answer.delta.fragment_id and not began_anew:
+                    self.fragments.clear()  # a run of the whole page makes its parts anew
+                    began_anew = True
                 self._keep(answer.delta.new_element, answer.delta.fragment_id)
             # A callback that asks for a part of the page ends one run early and begins another.
             elif kind == "script_finished" and answer.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
