@@ -647,7 +647,7 @@ def machine() -> str:
     if information.exists():
         found = re.search(r"model name\s*: (.*)", information.read_text())
         model = found[1] if found else model
-    widest = "with AVX-512" if nnlib.fast_sigmoid._exp_is_vectorised() else "without AVX-512"
+    widest = "with AVX-512" if nnlib.fast_sigmoid.exp_is_vectorised() else "without AVX-512"
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "jax", "torch", "numba", "autograd"))
     return f"{model} ({widest}), one core, one thread; Python {platform.python_version()}, {packages}."
 

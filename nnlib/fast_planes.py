@@ -12,7 +12,7 @@ import numpy as np
 from nnlib._types import Array
 from nnlib.activations import Activation
 from nnlib.fast_sigmoid import InPlace, stretch
-from nnlib.fast_surface import FEW_SAMPLES, portion_of, safe_exponent
+from nnlib.fast_surface import FEW_SAMPLES, factors, portion_of, safe_exponent
 from nnlib.network import Network, Params
 from nnlib.scratch import BLOCK, Scratch, borrowed
 
@@ -62,22 +62,24 @@ def _add_many_samples(
     a, b = a[:, None, None], b[:, None, None]
     (W, w_bias), (U, u_bias), (V, v_bias) = layers[0]
     meeting = Meeting(network.activation(0), (W + a * U) @ x + (w_bias + a * u_bias), b * (V @ x + v_bias))
+    P, Q = meeting.prepared
     for i, j in product(range(0, len(a), rows), range(0, len(b), columns)):
         here = slice(i, i + rows), slice(j, j + columns)
         a_here, b_here = a[here[0], None], b[here[1]]
-        P, Q = meeting.P[here[0], None], meeting.Q[here[1]]
-        h = meeting.write(scratch, (len(P), len(Q), *P.shape[2:]), P, Q)
+        n, m = len(a_here), len(b_here)
+        out = scratch.take("meeting", (n, m, *P.shape[1:]), x.dtype)
+        h = meeting.write(P[here[0], None], Q[here[1]], out, scratch)
         for number, (activate, ((W, w_bias), (U, u_bias), (V, v_bias))) in enumerate(activations):
             k = activate.scale
             weights = k * (W + a_here * U) + k * b_here * V
             bias = k * (w_bias - activate.shift + a_here * u_bias) + k * b_here * v_bias
-            z = scratch.take(f"layer {number}", (len(P), len(Q), len(W), x.shape[1]), x.dtype)
+            z = scratch.take(f"layer {number}", (n, m, len(W), x.shape[1]), x.dtype)
             np.matmul(weights, h, out=z)
             if bias.any():
                 z += bias
             h = activate(z, scratch)
         h -= y
-        errors = h.reshape(len(P), len(Q), -1)
+        errors = h.reshape(n, m, -1)
         total[here] += np.vecdot(errors, errors)
 
 
@@ -90,11 +92,13 @@ def _add_few_samples(
     a = a[:, None]
     (W, w_bias), (U, u_bias), (V, v_bias) = layers[0]
     P = (W @ x + w_bias)[..., None, None] + (U @ x + u_bias)[..., None, None] * a
-    meeting = Meeting(network.activation(0), P, (V @ x + v_bias)[..., None, None] * b)
+    meeting = OuterMeeting(network.activation(0), P, (V @ x + v_bias)[..., None, None] * b)
+    P, Q = meeting.prepared
     for start in range(0, len(a), rows):
         block = slice(start, min(start + rows, len(a)))
         n = block.stop - start
-        h = meeting.write(scratch, (*meeting.P.shape[:2], n, len(b)), meeting.P[:, :, block], meeting.Q)
+        out = scratch.take("meeting", (*P.shape[:2], n, len(b)), x.dtype)
+        h = meeting.write(P[:, :, block], Q, out, scratch)
         for number, (activate, ((W, w_bias), (U, u_bias), (V, v_bias))) in enumerate(activations):
             here, bias = (
                 activate.scale * (w[..., None, None] + u[..., None, None] * a[block] + v[..., None, None] * b)
@@ -134,23 +138,43 @@ def _activations(
 
 
 class Meeting:
-    """The activation of P + Q, as e^P / (e^P + e^-Q) where it is a sigmoid and |P| is not too large."""
+    """The activation of P + Q, without exponentials at the grid points where it is a sigmoid and |P| is not too large.
+
+    P and Q depend on one of the two axes each. `prepared` are the two, ready for `write`.
+    """
 
     def __init__(self, activation: Activation, P: Array, Q: Array) -> None:
-        """Keep what depends on one of the two axes only."""
         self.activate = InPlace.of(activation, 0, P.dtype, math.inf)
         form = activation.form
-        self.quotient = False
         if form is not None:
             P, Q = form.steepness * (P - form.threshold), form.steepness * Q
-            self.quotient = bool(np.abs(P).max() <= safe_exponent(P.dtype))
-        self.P: Array = np.exp(P) if self.quotient else (P if form is None else -P)
-        self.Q: Array = np.exp(-Q) if self.quotient else (Q if form is None else -Q)
+        self.factorised = form is not None and bool(np.abs(P).max() <= safe_exponent(P.dtype))
+        if form is not None and not self.factorised:
+            P, Q = -P, -Q  # as exp wants them
+        self.prepared = self.prepare(P, Q)
 
-    def write(self, scratch: Scratch, shape: tuple[int, ...], P: Array, Q: Array) -> Array:
-        """Return the activation for a block of P and Q."""
-        out = np.add(P, Q, out=scratch.take("meeting", shape, P.dtype))
-        return np.divide(P, out, out=out) if self.quotient else self.activate(out, scratch)
+    def prepare(self, P: Array, Q: Array) -> tuple[Array, Array]:
+        """Return what `write` wants, for long inner loops: e^P and e^-Q, since sigma(P + Q) = e^P / (e^P + e^-Q)."""
+        return (np.exp(P), np.exp(-Q)) if self.factorised else (P, Q)
+
+    def write(self, P: Array, Q: Array, out: Array, scratch: Scratch) -> Array:
+        """Return the activation for a block of what was prepared, in the memory of `out`."""
+        np.add(P, Q, out=out)
+        return np.divide(P, out, out=out) if self.factorised else self.activate(out, scratch)
+
+
+class OuterMeeting(Meeting):
+    """The same where P is a column (..., n, 1) and Q a row (..., 1, m): a product of matrices, see `factors`."""
+
+    def prepare(self, P: Array, Q: Array) -> tuple[Array, Array]:
+        """Return the two matrices whose product is P + Q, or 1 + e^-P e^-Q, since sigma(P + Q) = 1 / (1 + e^-P e^-Q)."""
+        one = np.ones((1,) * P.ndim, P.dtype)
+        return factors(np.exp(-P), np.exp(-Q), one) if self.factorised else factors(P, one, Q)
+
+    def write(self, P: Array, Q: Array, out: Array, scratch: Scratch) -> Array:
+        """Return the activation for a block of what was prepared, in the memory of `out`."""
+        np.matmul(P, Q, out=out)
+        return np.divide(1, out, out=out) if self.factorised else self.activate(out, scratch)
 
 
 def output_grids(
@@ -174,19 +198,27 @@ def output_grids(
     later = _later(network, params, at_once * rows * n_first)
     low, span = stretch(network.output)
     with borrowed() as scratch, np.errstate(all="ignore"):
-        meeting = Meeting(network.activation(0), P.astype(dtype, copy=False), Q.astype(dtype, copy=False))
+        meeting = OuterMeeting(network.activation(0), P.astype(dtype, copy=False), Q.astype(dtype, copy=False))
+        P, Q = meeting.prepared
         for i, j in product(range(0, len(grids), at_once), range(0, n_second, rows)):
             frames = slice(i, i + at_once)
             out = grids[frames, :, j : j + rows]
-            p = meeting.P[frames, :, j : j + rows]
-            h = meeting.write(scratch, (*p.shape[:3], n_first), p, meeting.Q[frames])
+            # Whole pictures lie in one piece, so the last layer can be computed where its result belongs.
+            there = rows == n_second
+            p = P[frames, :, j : j + rows]
+            shape = *p.shape[:3], n_first
+            h = out if there and not later else scratch.take("meeting", shape, dtype)
+            h = meeting.write(p, Q[frames], h, scratch)
             for number, (activate, W, b) in enumerate(later):
-                z = scratch.take(f"layer {number}", (len(h), W.shape[1], *h.shape[2:]), dtype)
-                np.matmul(W[frames], h.reshape(*h.shape[:2], -1), out=z.reshape(*z.shape[:2], -1))
+                is_last = number == len(later) - 1
+                shape = len(h), W.shape[1], *h.shape[2:]
+                z = out if there and is_last else scratch.take(f"layer {number}", shape, dtype)
+                np.matmul(W[frames], h.reshape(*h.shape[:2], -1), out=z.reshape(*z.shape[:2], -1, copy=False))
                 if b is not None:
                     z += b[frames, ..., None]
                 h = activate(z, scratch)
-            out[...] = h
+            if h is not out:
+                out[...] = h
         if span != 1:
             grids *= span
         if low != 0:

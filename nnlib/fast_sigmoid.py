@@ -63,12 +63,12 @@ BY_TABLE = Sigmoid(_SCALE, True)
 
 def fastest_sigmoid(size: int, dtype: np.dtype[Any], largest: float) -> Sigmoid:
     """Return the faster way for `size` numbers of that type, none of them beyond +-largest."""
-    table = dtype == np.float64 and size >= WORTHWHILE and largest <= LARGEST and not _exp_is_vectorised()
+    table = dtype == np.float64 and size >= WORTHWHILE and largest <= LARGEST and not exp_is_vectorised()
     return BY_TABLE if table else BY_EXP
 
 
 @cache
-def _exp_is_vectorised() -> bool:
+def exp_is_vectorised() -> bool:
     """Whether numpy's exp for float64 uses AVX-512 on this processor."""
     loops = introspect.opt_func_info(func_name="^exp$", signature="float64")
     current = str(loops.get("exp", {}).get("dd", {}).get("current", ""))

@@ -19,6 +19,9 @@ right answer 0; e^P must not, so where |P| is large the sum is formed after all.
 value h that depends on the first, and its grid values are evenly spaced, e^(-value h) comes from a few exponentials by
 doubling: twice as many values are the same ones times e^(-n spacing h).
 
+A target of 0 or 1, as in every classification, needs no subtraction: the error is sigma(z) or 1 - sigma(z), and
+1 - sigma(z) = sigma(-z). So z is mirrored for the samples whose target is 1, along one axis, before anything else.
+
 Every activation with a `form` is such a sigmoid, stretched and shifted; the stretch goes into the weights around it.
 What needs both axes is worked through in blocks that stay in the cache, in memory that is reused.
 """
@@ -26,14 +29,14 @@ What needs both axes is worked through in blocks that stay in the cache, in memo
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nnlib._types import Array
 from nnlib.activations import Activation
-from nnlib.fast_sigmoid import InPlace, stretch
+from nnlib.fast_sigmoid import InPlace, exp_is_vectorised, stretch
 from nnlib.grid import Grid
 from nnlib.network import Network, Params, WeightRef
 from nnlib.scratch import BLOCK, Scratch, borrowed
@@ -142,11 +145,9 @@ class Axes:
         return values if self.copies == 1 or values.shape[3] == 1 else np.tile(values, self.copies)
 
     def add_squares(self, errors: Array, total: Array) -> None:
-        """Add the squared errors, summed over units and samples, to `total` (rows, columns); errors are overwritten."""
+        """Add the squared errors, summed over units and samples, to `total` (rows, columns)."""
         if self.few:
-            squares = np.multiply(errors, errors, out=errors)
-            n_terms = squares.shape[0] * squares.shape[1]
-            total += (np.ones(n_terms, errors.dtype) @ squares.reshape(n_terms, -1)).reshape(squares.shape[2:])
+            total += np.einsum("us...,us...->...", errors, errors)
         else:  # the last columns may be there only to make the number of columns even
             total += np.vecdot(errors, errors).sum(0)[:, : total.shape[1]]
 
@@ -238,7 +239,7 @@ def _sums(network: Network, params: Params, layer: int, units: dict[int, Units],
         elif b is not None:
             b[ref.column] = 0
     terms = _weighted_sums(units, W, b)
-    fed = {ref.column: Sum([ref.column], {d: z[[ref.column]] for d, z in terms.items()}) for ref, _, _ in here}
+    fed = {j: Sum([j], {d: z[j : j + 1] for d, z in terms.items()}) for j in {ref.column for ref, _, _ in here}}
     for ref, axis, values in here:
         z = fed[ref.column]
         source, h = _find(units, ref.row)
@@ -263,8 +264,8 @@ def _weighted_sums(units: dict[int, Units], W: Array, b: Array | None) -> dict[i
     """Return h W + b as one term (units, ., ., .) for each set of grid weights that the h depend on."""
     terms: dict[int, Array] = {}
     for depends_on, (places, h) in units.items():
-        z = W[places].T @ h.reshape(len(places), -1)
-        terms[depends_on] = z.reshape(W.shape[1], *h.shape[1:])
+        fed_by = W if len(places) == len(W) else W[places]
+        terms[depends_on] = fed_by.T.dot(h.reshape(len(places), -1)).reshape(W.shape[1], *h.shape[1:])
     if b is not None:
         terms[NEITHER] = terms.get(NEITHER, 0) + b[:, None, None, None]
     return terms
@@ -294,13 +295,15 @@ def _blocks(
     per_row = math.prod(axes.shape(len(meeting.places), 1, n_columns))
     room = 2 * BLOCK if layer == network.n_layers - 1 else BLOCK  # later layers need memory of their own
     rows = max(1, min(n_rows, room // per_row))
-    write = _writer(axes, meeting, network.activation(layer), rows * per_row, target.dtype, scratch)
     places, later = meeting.places, []
     for deeper in range(layer + 1, network.n_layers):
         later.append(_later_layer(network, params, deeper, places, others, rows * per_row))
         places, others = list(range(network.sizes[deeper + 1])), {}
     low, span = stretch(network.output)
-    target = axes.beside((target[places] - low) / span)
+    target = (target[places] - low) / span
+    mirror = 1 - 2 * target if not later and _can_be_mirrored(network.output, target) else None
+    target = axes.beside(target)
+    write = _writer(axes, meeting, network.activation(layer), rows * per_row, target.dtype, scratch, mirror)
 
     for start in range(0, n_rows, rows):
         block = slice(start, min(start + rows, n_rows))
@@ -317,11 +320,17 @@ def _blocks(
                 z_long = axes.long(z)
                 z_long += axes.beside(axes.rows(rest, block))
             h = activate(z, scratch)
-        h_long = axes.long(h)
-        h_long -= target
+        if mirror is None:
+            h_long = axes.long(h)
+            h_long -= target
         if span != 1:
             h *= span
         yield block, h
+
+
+def _can_be_mirrored(activation: Activation, target: Array) -> bool:
+    """Whether every error is a sigmoid of z or of -z; the target is that of the sigmoid without its stretch."""
+    return activation.form is not None and bool(((target == 0) | (target == 1)).all())
 
 
 def _later_layer(
@@ -351,33 +360,46 @@ Writer = Callable[[Array, slice], None]
 
 
 def _writer(
-    axes: Axes, meeting: Sum, activation: Activation, size: int, dtype: np.dtype[Any], scratch: Scratch
+    axes: Axes,
+    meeting: Sum,
+    activation: Activation,
+    size: int,
+    dtype: np.dtype[Any],
+    scratch: Scratch,
+    mirror: Array | None,
 ) -> Writer:
-    """Choose how to compute the activation of the meeting units: without exponentials wherever that is safe."""
+    """Choose how to compute the activation of the meeting units: without exponentials wherever that is safe.
+
+    `mirror`, 1 or -1 for every unit and sample, is the sign that z - threshold gets.
+    """
     P = _total(meeting.terms, dtype, without=SECOND)
-    values, h = meeting.product or (np.ones_like(P[:1, :1, :1, :1]), meeting.terms[SECOND])
-    largest_P = float(np.abs(P).max())
-    largest_Q = float(np.abs(values).max() * np.abs(h).max())
+    values, h = meeting.product or (np.ones((1, 1, 1, 1), dtype), meeting.terms[SECOND])
     form = activation.form
     if form is not None:
-        k, theta = form.steepness, form.threshold
-        safe = safe_exponent(P.dtype)
-        spacing = _even_spacing(values.ravel())
-        if k * (largest_P + abs(theta)) <= safe:
-            u = k * (P - theta)
-            if meeting.product is None:
-                q = np.exp(-k * h)
-                return _reciprocal(axes, np.exp(-u), q) if axes.few else _quotient(axes, np.exp(u), q)
-            if spacing is not None and k * largest_Q <= safe:
-                powers = -k * values.flat[0] * h, -k * spacing * h
-                if axes.few:
-                    return _reciprocal_of_powers(np.exp(-u), *powers)
-                return _quotient_of_powers(axes, np.exp(u), *powers)
-    activate = InPlace.of(activation, size, P.dtype, largest_P + largest_Q)
-    P = activate.scale * (P - activate.shift)
+        P = P - form.threshold
+    if mirror is not None:
+        P, h = mirror * P, mirror * h
+    if form is not None and form.steepness * _largest(P) <= safe_exponent(P.dtype):
+        k = form.steepness
+        if meeting.product is None:
+            q = np.exp(-k * h)
+            return _reciprocal(axes, np.exp(-k * P), q) if axes.few else _quotient(axes, np.exp(k * P), q)
+        # With few samples the doubling's calls cost more than a vectorised exp of every number.
+        spacing = None if axes.few and exp_is_vectorised() else _even_spacing(values.ravel())
+        if spacing is not None and k * _largest(values) * _largest(h) <= safe_exponent(P.dtype):
+            powers = -k * values.flat[0] * h, -k * spacing * h
+            if axes.few:
+                return _reciprocal_of_powers(np.exp(-k * P), *powers)
+            return _quotient_of_powers(axes, np.exp(k * P), *powers)
+    activate = InPlace.of(activation, size, P.dtype, _largest(P) + _largest(values) * _largest(h))
+    P = activate.scale * P
     if meeting.product is None:
         return _direct(axes, P, activate.scale * h, None, activate, scratch)
     return _direct(axes, P, activate.scale * values, h, activate, scratch)
+
+
+def _largest(values: Array) -> float:
+    return float(np.abs(values).max())
 
 
 def _total(terms: dict[int, Array], dtype: np.dtype[Any], without: int | None = None) -> Array:
@@ -386,6 +408,7 @@ def _total(terms: dict[int, Array], dtype: np.dtype[Any], without: int | None = 
     return reduce(np.add, wanted) if wanted else np.zeros((1, 1, 1, 1), dtype)
 
 
+@cache
 def safe_exponent(dtype: np.dtype[Any]) -> float:
     """Return how large |P| may be so that e^P and every product of two such numbers stay finite: 298 for float64."""
     return 0.42 * math.log(np.finfo(dtype).max)
@@ -405,14 +428,28 @@ def _quotient(axes: Axes, p: Array, q: Array) -> Writer:
 
 def _reciprocal(axes: Axes, p: Array, q: Array) -> Writer:
     """Return the writer of 1 / (1 + q p), with p = e^-P along the columns and q = e^-Q along the rows."""
-    p = np.concatenate([p, np.ones_like(p)], 2)
-    q = np.concatenate([q, np.ones_like(q)], 3)
+    q, p = factors(q, p, np.ones((1, 1, 1, 1), p.dtype))
 
     def write(out: Array, block: slice) -> None:
         np.matmul(axes.rows(q, block), p, out=out)
         np.divide(1, out, out=out)
 
     return write
+
+
+def factors(left: Array, upper: Array, lower: Array) -> tuple[Array, Array]:
+    """Return matrices (..., rows, 2) and (..., 2, columns) whose product is left * upper + lower.
+
+    left (..., rows, 1), upper and lower (..., 1, columns). Their product writes in one sweep over the grid, with one
+    call for each matrix, what numpy's broadcasting writes in two, with one inner loop for each row.
+    """
+    rows = np.ones((*left.shape[:-1], 2), left.dtype)
+    rows[..., :1] = left
+    *leading, _, n_columns = np.broadcast(upper, lower).shape
+    columns = np.empty((*leading, 2, n_columns), left.dtype)
+    columns[..., :1, :] = upper
+    columns[..., 1:, :] = lower
+    return rows, columns
 
 
 def _reciprocal_of_powers(p: Array, start: Array, step: Array) -> Writer:
@@ -451,9 +488,13 @@ def _double(out: Array, step: Array) -> None:
 
 def _direct(axes: Axes, P: Array, Q: Array, h: Array | None, activate: InPlace, scratch: Scratch) -> Writer:
     """Return the writer of the activation of P + Q, or of P + Q h: values of the second weight times a curve."""
+    if axes.few:
+        Q, columns = factors(Q, np.ones((1, 1, 1, 1), P.dtype) if h is None else h, P)
 
     def write(out: Array, block: slice) -> None:
-        if h is None:
+        if axes.few:
+            np.matmul(axes.rows(Q, block), columns, out=out)
+        elif h is None:
             np.add(axes.rows(P, block), axes.rows(Q, block), out=out)
         else:
             np.multiply(axes.rows(Q, block), axes.rows(h, block), out=out)

@@ -29,11 +29,14 @@ KINDS = {
 A, B = np.linspace(-4, 4, 7), np.linspace(-3, 5, 5)
 
 
-def problem(sizes, kind="sigmoid", biases=False, n=12, seed=0, scale=1.0, dtype=np.float64):
+def problem(sizes, kind="sigmoid", biases=False, n=12, seed=0, scale=1.0, dtype=np.float64, classes=False):
+    """Return the first arguments of most functions; with `classes` every target is an end of the output's range."""
     rng = np.random.default_rng(seed)
     network = Network(sizes, *KINDS.get(kind, (kind, kind)), biases=biases)
     params = init_params(network, rng, scheme="normal").map(lambda a: a.astype(dtype))
     X, Y = rng.normal(size=(n, sizes[0])) * scale, rng.uniform(size=(n, sizes[-1]))
+    if classes:
+        Y = np.where(Y < 0.4, -1.0 if network.output.name == "tanh" else 0.0, 1.0)
     return network, params, X.astype(dtype), Y.astype(dtype)
 
 
@@ -43,10 +46,11 @@ def close(fast, plain, tolerance=1e-12):
     assert (np.abs(fast - plain) <= tolerance * np.maximum(1, np.abs(plain))).all()
 
 
+@pytest.mark.parametrize("classes", [True, False])
 @pytest.mark.parametrize("n", [4, 40])
 @pytest.mark.parametrize("sizes", [(2, 2, 1), (2, 3, 1), (4, 2, 3), (2, 1)])
-def test_every_pair_of_weights_gives_the_plain_surface(sizes, n):
-    network, params, X, Y = problem(sizes, biases=True, n=n)
+def test_every_pair_of_weights_gives_the_plain_surface(sizes, n, classes):
+    network, params, X, Y = problem(sizes, biases=True, n=n, classes=classes)
     for first, second in itertools.permutations(network.refs(), 2):
         arguments = network, params, X, Y, first, second, A, B
         close(loss_surface(*arguments), loss_surface_plain(*arguments))
@@ -65,7 +69,7 @@ def test_deep_nets_of_every_activation_give_the_plain_surface(sizes, kind):
                 close(loss_surface(*arguments), loss_surface_plain(*arguments))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 4), min_size=2, max_size=5),
     kind=st.sampled_from([*KINDS, "step"]),
@@ -75,10 +79,14 @@ def test_deep_nets_of_every_activation_give_the_plain_surface(sizes, kind):
     lengths=st.tuples(st.integers(1, 60), st.integers(1, 60)),
     even=st.booleans(),
     block=st.sampled_from([500, nnlib.scratch.BLOCK]),
+    classes=st.booleans(),
+    quick_exp=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_any_net_gives_the_plain_surface(sizes, kind, biases, n, scale, lengths, even, block, seed):
-    network, params, X, Y = problem(tuple(sizes), kind, biases, n, seed, scale)
+def test_any_net_gives_the_plain_surface(
+    sizes, kind, biases, n, scale, lengths, even, block, classes, quick_exp, seed
+):
+    network, params, X, Y = problem(tuple(sizes), kind, biases, n, seed, scale, classes=classes)
     refs = network.refs()
     if len(refs) < 2:
         return
@@ -86,7 +94,7 @@ def test_any_net_gives_the_plain_surface(sizes, kind, biases, n, scale, lengths,
     first, second = (refs[i] for i in rng.permutation(len(refs))[:2])
     a, b = np.linspace(-3, 2, lengths[0]), np.linspace(-2, 3, lengths[1]) if even else rng.normal(size=lengths[1])
     arguments = network, params, X, Y, first, second, a, b
-    with patch("nnlib.fast_surface.BLOCK", block):
+    with patch("nnlib.fast_surface.BLOCK", block), patch("nnlib.fast_surface.exp_is_vectorised", lambda: quick_exp):
         fast = loss_surface(*arguments)
     close(fast, loss_surface_plain(*arguments), 1e-11 if scale > 1e3 else 1e-12)
 
