@@ -83,9 +83,7 @@ def test_deep_nets_of_every_activation_give_the_plain_surface(sizes, kind):
     quick_exp=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_any_net_gives_the_plain_surface(
-    sizes, kind, biases, n, scale, lengths, even, block, classes, quick_exp, seed
-):
+def test_any_net_gives_the_plain_surface(sizes, kind, biases, n, scale, lengths, even, block, classes, quick_exp, seed):
     network, params, X, Y = problem(tuple(sizes), kind, biases, n, seed, scale, classes=classes)
     refs = network.refs()
     if len(refs) < 2:
