@@ -5,9 +5,10 @@ The path is the whole of the training: every step's parameters and loss, so "the
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from itertools import repeat
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +122,7 @@ def descend(
             diverged_at, resume.n_steps if resume else 0,
         )  # fmt: skip
     shape = params[(0,) * len(runs)] if runs else params
-    path = shape.from_vector(record.reshape(n_records, *runs, -1))
+    path = shape.from_vector(sealed(record.reshape(n_records, *runs, -1)))  # sealed, so that it is not copied
     losses = losses.reshape(n_records, *runs)
     kept = tuple(shape.from_vector(m.reshape(*runs, -1)) if isinstance(m, np.ndarray) else m for m in memory)
     diverged_at = diverged_at.reshape(runs)
@@ -262,8 +263,8 @@ class _Order:
         if rng is None:
             raise ValueError("mini-batches need an rng to shuffle the samples")
 
-    def __iter__(self) -> Self:
-        return self
+    def __iter__(self) -> Iterator[NDArray[np.int64] | None]:
+        return repeat(None) if self.size is None else self
 
     def __next__(self) -> NDArray[np.int64] | None:
         """Return the rows of the next step, None for all."""

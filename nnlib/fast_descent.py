@@ -420,7 +420,7 @@ class Descent:
 
         vectors (steps + 1, ...), losses (steps + 1, ...), not yet divided by the number of target values.
         """
-        if isinstance(self.optimizer, GradientDescent) and all(rows is None for rows in batches):
+        if isinstance(self.optimizer, GradientDescent) and (not batches or batches[0] is None):
             self._walk_downhill(vectors, losses)
             return
         optimizer, memory, mask = self.optimizer, self.memory, self.mask

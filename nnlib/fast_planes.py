@@ -68,7 +68,7 @@ def _add_many_samples(
         a_here, b_here = a[here[0], None], b[here[1]]
         n, m = len(a_here), len(b_here)
         out = scratch.take("meeting", (n, m, *P.shape[1:]), x.dtype)
-        h = meeting.write(P[here[0], None], Q[here[1]], out, scratch)
+        h: Array = meeting.write(P[here[0], None], Q[here[1]], out, scratch)
         for number, (activate, ((W, w_bias), (U, u_bias), (V, v_bias))) in enumerate(activations):
             k = activate.scale
             weights = k * (W + a_here * U) + k * b_here * V
@@ -93,12 +93,12 @@ def _add_few_samples(
     (W, w_bias), (U, u_bias), (V, v_bias) = layers[0]
     P = (W @ x + w_bias)[..., None, None] + (U @ x + u_bias)[..., None, None] * a
     meeting = OuterMeeting(network.activation(0), P, (V @ x + v_bias)[..., None, None] * b)
-    P, Q = meeting.prepared
+    left, right = meeting.prepared
     for start in range(0, len(a), rows):
         block = slice(start, min(start + rows, len(a)))
         n = block.stop - start
-        out = scratch.take("meeting", (*P.shape[:2], n, len(b)), x.dtype)
-        h = meeting.write(P[:, :, block], Q, out, scratch)
+        out = scratch.take("meeting", (*left.shape[:2], n, len(b)), x.dtype)
+        h = meeting.write(left[:, :, block], right, out, scratch)
         for number, (activate, ((W, w_bias), (U, u_bias), (V, v_bias))) in enumerate(activations):
             here, bias = (
                 activate.scale * (w[..., None, None] + u[..., None, None] * a[block] + v[..., None, None] * b)
@@ -167,7 +167,7 @@ class OuterMeeting(Meeting):
     """The same where P is a column (..., n, 1) and Q a row (..., 1, m): a product of matrices, see `factors`."""
 
     def prepare(self, P: Array, Q: Array) -> tuple[Array, Array]:
-        """Return the two matrices whose product is P + Q, or 1 + e^-P e^-Q, since sigma(P + Q) = 1 / (1 + e^-P e^-Q)."""
+        """Return two matrices whose product is P + Q, or 1 + e^-P e^-Q, since sigma(P + Q) = 1 / (1 + e^-P e^-Q)."""
         one = np.ones((1,) * P.ndim, P.dtype)
         return factors(np.exp(-P), np.exp(-Q), one) if self.factorised else factors(P, one, Q)
 
@@ -199,19 +199,19 @@ def output_grids(
     low, span = stretch(network.output)
     with borrowed() as scratch, np.errstate(all="ignore"):
         meeting = OuterMeeting(network.activation(0), P.astype(dtype, copy=False), Q.astype(dtype, copy=False))
-        P, Q = meeting.prepared
+        left, right = meeting.prepared
         for i, j in product(range(0, len(grids), at_once), range(0, n_second, rows)):
             frames = slice(i, i + at_once)
             out = grids[frames, :, j : j + rows]
             # Whole pictures lie in one piece, so the last layer can be computed where its result belongs.
             there = rows == n_second
-            p = P[frames, :, j : j + rows]
-            shape = *p.shape[:3], n_first
+            block = left[frames, :, j : j + rows]
+            shape: tuple[int, ...] = (*block.shape[:3], n_first)
             h = out if there and not later else scratch.take("meeting", shape, dtype)
-            h = meeting.write(p, Q[frames], h, scratch)
+            h = meeting.write(block, right[frames], h, scratch)
             for number, (activate, W, b) in enumerate(later):
                 is_last = number == len(later) - 1
-                shape = len(h), W.shape[1], *h.shape[2:]
+                shape = (len(h), W.shape[1], *h.shape[2:])
                 z = out if there and is_last else scratch.take(f"layer {number}", shape, dtype)
                 np.matmul(W[frames], h.reshape(*h.shape[:2], -1), out=z.reshape(*z.shape[:2], -1, copy=False))
                 if b is not None:
