@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from dashboard.data_input import own_dataset
-from dashboard.scenario import LIMITS, MAX_RECORD, Scenario, affordable, starts_in, usable_weights
+from dashboard.scenario import LIMITS, Scenario, affordable, affordable_steps, starts_in, usable_weights
 from dashboard.scene import Surface, fingerprint, origin
 from nnlib import (
     OPTIMIZERS,
@@ -124,14 +124,12 @@ def make_problem(scenario: Scenario) -> Problem:
     refs, messages = usable_weights(left, scenario.first, scenario.second)
     if scenario.own_start:
         start = start.replace(refs[0], scenario.start_first).replace(refs[1], scenario.start_second)
-    n_steps = min(scenario.steps, MAX_RECORD // left.n_parameters)
-    if n_steps < scenario.steps:
-        messages.append(
-            f"This network has {left.n_parameters} parameters, so a run is kept to {n_steps:,} steps "
-            f"instead of {scenario.steps:,}."
-        )
     dataset = dataset_of(scenario)
     X, Y = dataset.X, dataset.Y
+    # Two weights learn, then all of them; and runs on one picture share their steps.
+    n_descents = 2 + len(starts_in(scenario.other_starts))
+    n_steps, kept_short = affordable_steps(scenario.steps, left.n_parameters, len(X), sum(left.sizes[1:]), n_descents)
+    messages += kept_short
     finest = affordable_resolution(int(LIMITS["resolution"].high), left, len(X))
     if finest < LIMITS["resolution"].high:
         messages.append(f"On this network and {len(X)} samples a surface has at most {finest} x {finest} points.")

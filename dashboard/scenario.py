@@ -120,6 +120,9 @@ MAX_RECORD = 1_000_000
 MAX_WORK = 150_000_000
 """How many activations one surface, film or ensemble may compute: its networks times samples times units."""
 
+MAX_DESCENTS = 100_000_000
+"""How many activations a page's descents of one network may compute: their steps times samples times units."""
+
 PAGE_BYTES = 32 * 2**20
 """What a page's records may take: four descents of MAX_RECORD numbers and what is read off them; tests measure it."""
 
@@ -301,6 +304,20 @@ def affordable(wanted: int, each: int, *, squared: bool = False, least: int = 1)
     """
     most = MAX_WORK // max(each, 1)
     return max(least, min(wanted, math.isqrt(most) if squared else most))
+
+
+def affordable_steps(
+    wanted: int, n_parameters: int, n_samples: int, n_units: int, n_descents: int = 1
+) -> tuple[int, list[str]]:
+    """Return how many of the wanted steps that many descents may take, and a message if that is not all of them."""
+    by_record = MAX_RECORD // n_parameters
+    by_work = MAX_DESCENTS // (n_samples * n_units * n_descents)
+    steps = max(1, min(wanted, by_record, by_work))
+    if steps == wanted:
+        return steps, []
+    why = f"This network has {n_parameters} parameters" if steps == by_record else "This network is large"
+    many = f" for {n_samples} samples" if steps != by_record else ""
+    return steps, [f"{why}{many}, so a run is kept to {steps:,} steps instead of {wanted:,}."]
 
 
 def is_text(name: str, text: str) -> bool:

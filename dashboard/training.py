@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.experiment import network_of, raw_dataset
-from dashboard.scenario import ALL_STEPS, MAX_RECORD, Scenario, for_dataset
+from dashboard.scenario import ALL_STEPS, Scenario, affordable_steps, for_dataset
 from dashboard.text import number, percent
 from nnlib import (
     OPTIMIZERS,
@@ -127,12 +127,8 @@ def make_room(s: Scenario, origin: Origin | None = None) -> Room:
         start = start.from_vector(np.array(origin.vector))
     else:
         origin = None
-    n_steps = min(s.steps, MAX_RECORD // start.n_parameters)
-    if n_steps < s.steps:
-        messages.append(
-            f"This network has {start.n_parameters} parameters, so a run is kept to {n_steps:,} steps instead of "
-            f"{s.steps:,}."
-        )
+    n_steps, kept_short = affordable_steps(s.steps, start.n_parameters, len(raw.X), sum(network.sizes[1:]))
+    messages += kept_short
     return Room(
         raw=raw,
         train=train,

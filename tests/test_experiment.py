@@ -3,7 +3,7 @@ import pytest
 
 import nnlib as nn
 from dashboard import experiment
-from dashboard.scenario import MAX_RECORD, Scenario, for_dataset
+from dashboard.scenario import MAX_DESCENTS, MAX_RECORD, Scenario, for_dataset, packed
 
 
 def run(scenario):
@@ -122,6 +122,19 @@ def test_a_large_net_gets_fewer_steps_and_a_message():
     assert problem.n_steps * problem.start.n_parameters <= MAX_RECORD
     assert "184 parameters" in problem.messages[0]
     assert "5,434 steps" in problem.messages[0]
+
+
+@pytest.mark.parametrize("starts", [[], [1.0, 2.0], [1.0, 2.0] * 4])
+def test_many_samples_get_fewer_steps_and_all_paths_together_stay_within_the_work(starts):
+    s = Scenario(
+        **for_dataset("spirals")
+        | {"samples": 500, "hidden_units": 2, "hidden_layers": 6, "steps": 20_000, "first": "W1[1,1]"}
+    )
+    problem = experiment.make_problem(s.changed(second="W7[1,1]", other_starts=packed(starts)))
+    n_descents, each = 2 + len(starts) // 2, 500 * (2 * 6 + 1)
+    assert problem.n_steps == MAX_DESCENTS // (each * n_descents)
+    assert f"500 samples, so a run is kept to {problem.n_steps:,} steps instead of 20,000." in problem.messages[0]
+    assert "kept to" not in "".join(experiment.make_problem(s.changed(steps=2564)).messages)
 
 
 def test_a_new_learning_rate_keeps_the_surface_and_another_weight_does_not():

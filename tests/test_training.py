@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import nnlib as nn
 from dashboard import exports, training
 from dashboard import figures_training as pictures
-from dashboard.scenario import MAX_RECORD, Scenario, for_dataset
+from dashboard.scenario import MAX_DESCENTS, MAX_RECORD, Scenario, for_dataset
 from dashboard.theme import DARK, LIGHT
 from nnlib import ACTIVATIONS, OPTIMIZERS
 
@@ -354,3 +354,11 @@ def test_the_record_of_the_largest_run_is_bounded():
     room = training.make_room(Scenario(hidden_sizes="8 8 8 8 8 8", biases=True, steps=20_000))
     assert room.n_steps * room.start.n_parameters <= MAX_RECORD
     assert "parameters, so a run is kept to" in room.messages[0]
+
+
+def test_the_work_of_the_longest_run_is_bounded():
+    room = training.make_room(
+        Scenario(**for_dataset("spirals") | {"samples": 500, "hidden_sizes": "2 2 2 2 2 2"}, steps=20_000)
+    )
+    assert room.n_steps == MAX_DESCENTS // (500 * (2 * 6 + 1))
+    assert "500 samples, so a run is kept to 15,384 steps" in room.messages[0]

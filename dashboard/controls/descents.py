@@ -117,7 +117,9 @@ NOT_FOR_TRAINING = (
 
 def problem_for(s: Scenario) -> Problem:
     """Return the two networks on their data; it depends on no learning rate and no grid, so most changes keep it."""
-    return remembered("problem", values(s, _not_for_the_problem(s)), lambda: experiment.make_problem(s))
+    # More starts share the steps that are affordable, so their number counts, but not where they are.
+    key = (*values(s, _not_for_the_problem(s)), len(s.other_starts))
+    return remembered("problem", key, lambda: experiment.make_problem(s))
 
 
 def columns_for(s: Scenario, problem: Problem, quiet: bool = False) -> tuple[Column, Column]:
