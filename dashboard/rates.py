@@ -252,7 +252,8 @@ def losses_at(lab: Lab, params: Params) -> float:
 
 def sweep_rates(lab: Lab) -> Array:
     """Return the rates of the sweep, evenly spaced on a logarithmic scale around the limit."""
-    each = N_STEPS * len(lab.dataset.X) * sum(lab.network.sizes[1:])
+    # A step goes forwards and back.
+    each = 2 * N_STEPS * len(lab.dataset.X) * sum(lab.network.sizes[1:])
     return np.geomspace(lab.scale * 1e-3, lab.scale * 10, affordable(SWEEP, each, least=3))
 
 

@@ -154,7 +154,8 @@ def _leaky_relu_slope(z: Array, a: Array) -> Array:
 
 
 def _softplus(z: Array) -> Array:
-    return np.logaddexp(0, z)
+    # The same as np.logaddexp(0, z), which takes several times as long.
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
 
 def _softplus_slope(z: Array, a: Array) -> Array:

@@ -375,23 +375,24 @@ def _writer(
     P = _total(meeting.terms, dtype, without=SECOND)
     values, h = meeting.product or (np.ones((1, 1, 1, 1), dtype), meeting.terms[SECOND])
     form = activation.form
-    if form is not None:
+    if form is not None and form.threshold != 0:
         P = P - form.threshold
     if mirror is not None:
         P, h = mirror * P, mirror * h
-    if form is not None and form.steepness * _largest(P) <= safe_exponent(P.dtype):
+    largest_P, largest_Q = _largest(P), _largest(values) * _largest(h)
+    if form is not None and form.steepness * largest_P <= safe_exponent(P.dtype):
         k = form.steepness
         if meeting.product is None:
             q = np.exp(-k * h)
             return _reciprocal(axes, np.exp(-k * P), q) if axes.few else _quotient(axes, np.exp(k * P), q)
         # With few samples the doubling's calls cost more than a vectorised exp of every number.
         spacing = None if axes.few and exp_is_vectorised() else _even_spacing(values.ravel())
-        if spacing is not None and k * _largest(values) * _largest(h) <= safe_exponent(P.dtype):
+        if spacing is not None and k * largest_Q <= safe_exponent(P.dtype):
             powers = -k * values.flat[0] * h, -k * spacing * h
             if axes.few:
                 return _reciprocal_of_powers(np.exp(-k * P), *powers)
             return _quotient_of_powers(axes, np.exp(k * P), *powers)
-    activate = InPlace.of(activation, size, P.dtype, _largest(P) + _largest(values) * _largest(h))
+    activate = InPlace.of(activation, size, P.dtype, largest_P + largest_Q)
     P = activate.scale * P
     if meeting.product is None:
         return _direct(axes, P, activate.scale * h, None, activate, scratch)
@@ -399,7 +400,7 @@ def _writer(
 
 
 def _largest(values: Array) -> float:
-    return float(np.abs(values).max())
+    return float(np.maximum.reduce(np.abs(values), axis=None))
 
 
 def _total(terms: dict[int, Array], dtype: np.dtype[Any], without: int | None = None) -> Array:

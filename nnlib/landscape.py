@@ -97,7 +97,8 @@ def _surface(grid: Grid) -> Array:
     if any(network.activation(layer).name == "step" for layer in range(network.n_layers)):
         return _plain(grid) if _makes_no_terraces(grid) else terraces(grid)
     total = sum_squared_errors(grid)
-    return np.divide(total, 2 * grid.Y.size, out=total)
+    total *= 1 / (2 * grid.Y.size)
+    return total
 
 
 def _makes_no_terraces(grid: Grid) -> bool:

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -50,7 +51,7 @@ class Network:
         """The number of weight matrices, L: one for each layer after the inputs."""
         return len(self.sizes) - 1
 
-    @property
+    @cached_property
     def weight_shapes(self) -> tuple[tuple[int, int], ...]:
         """The shape (fan_in, fan_out) of every weight matrix."""
         return tuple(zip(self.sizes, self.sizes[1:], strict=False))

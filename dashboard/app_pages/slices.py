@@ -33,10 +33,10 @@ with st.container():
             "Only the two weights learn; or all learn and the surface is cut anew around each step's weights; "
             "or all learn and the first surface stays.",
         )
-columns = controls.columns_for(s, problem)
-plane, message = slices.usable_kind(s.slice_plane, columns[1].runs)
+runs = controls.runs_for(s, problem)[1]
+plane, message = slices.usable_kind(s.slice_plane, runs)
 controls.warn([message] if message else [])
-piece = slices.slice_of(s, problem, columns[1].runs, s.slice_mode, plane, **figures.INK)
+piece = slices.slice_of(s, problem, runs, s.slice_mode, plane, **figures.INK)
 controls.show_slice(piece)
 with st.container():
     if piece.run.stopped_at >= 0:

@@ -1282,13 +1282,43 @@ function stroke(pen, x, y, from, to, { colour, width, dash = "solid", alpha = 1 
   pen.lineJoin = "round"
   pen.setLineDash(DASHES[dash] ?? [])
   pen.beginPath()
-  for (let i = from; i <= to; i++) pen.lineTo(clip(x(i)), clip(y(i)))
+  let [px, py] = [finite(x(from)), finite(y(from))]
+  let joined = false
+  for (let i = from + 1; i <= to; i++) {
+    const [qx, qy] = [finite(x(i)), finite(y(i))]
+    const piece = pieceWithin(pen.canvas.box, px, py, qx, qy)
+    if (piece) {
+      const [x0, y0, x1, y1] = piece
+      if (!joined || x0 !== px || y0 !== py) pen.moveTo(x0, y0)
+      pen.lineTo(x1, y1)
+    }
+    joined = piece?.[2] === qx && piece[3] === qy
+    ;[px, py] = [qx, qy]
+  }
   pen.stroke()
   pen.restore()
 }
 
-// A canvas loses lines that end beyond what 32 bits can hold.
-const clip = (v) => Math.max(-1e5, Math.min(1e5, v))
+const finite = (v) => Math.max(-1e15, Math.min(1e15, v))
+
+// The piece of a line that may be seen in a box from (0, 0), or null. A diverging path's lines are millions of pixels long:
+// a browser counts all their dashes, which takes it minutes, and loses lines that end beyond what 32 bits can hold.
+export function pieceWithin([width, height], x0, y0, x1, y1, margin = 40) {
+  let [from, to] = [0, 1]
+  for (const [a, b, end] of [[x0, x1, width], [y0, y1, height]]) {
+    // Where the line enters and leaves the strip between the two edges, as shares of its length.
+    const [first, second] = [(-margin - a) / (b - a), (end + margin - a) / (b - a)]
+    if (a === b) {
+      if (a < -margin || a > end + margin) return null
+      continue
+    }
+    from = Math.max(from, Math.min(first, second))
+    to = Math.min(to, Math.max(first, second))
+  }
+  if (!(from <= to)) return null
+  const at = (share) => (share === 0 ? [x0, y0] : share === 1 ? [x1, y1] : [x0 + share * (x1 - x0), y0 + share * (y1 - y0)])
+  return [...at(from), ...at(to)]
+}
 
 function dot(pen, x, y, radius, colour, paper) {
   pen.beginPath()

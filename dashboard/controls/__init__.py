@@ -39,6 +39,7 @@ from dashboard.controls.descents import (
     SHOWN_START,
     columns_for,
     problem_for,
+    runs_for,
     start_buttons,
     start_slider,
     weight_table,

@@ -22,7 +22,7 @@ from dashboard.controls.session import (
     state,
     values,
 )
-from dashboard.experiment import Column, Problem
+from dashboard.experiment import Column, Problem, Runs
 from dashboard.scenario import (
     MAX_STARTS,
     PAGE_CHOICES,
@@ -130,18 +130,7 @@ def columns_for(s: Scenario, problem: Problem, quiet: bool = False) -> tuple[Col
     moving = bool(state.get(MOVING_KEY))
     if moving:
         problem = replace(problem, n_steps=min(problem.n_steps, LIVE_STEPS))
-    job = job_of(TRAINING_KEY, (problem.n_steps, *values(s, _not_for_training(s))))
-    if not quiet:
-        work(
-            job,
-            problem.n_steps,
-            lambda steps: _train(s, problem, job, steps),
-            then="The pictures show these steps.",
-        )
-    elif moving:
-        job["done"] = _train(s, problem, job, LIVE_STEPS)
-    elif not job["stopped"] and not _train_briefly(s, problem, job):
-        st.rerun()  # the whole page has room for the progress and the way to stop it
+    job = _descended(s, problem, quiet, moving)
     runs = job["result"]
     n_steps = runs[0].pair.n_steps
     key = (values(s, {"probe", *PAGE_ONLY, *PAGE_CHOICES}), s.other_starts, n_steps, moving)
@@ -155,6 +144,29 @@ def columns_for(s: Scenario, problem: Problem, quiet: bool = False) -> tuple[Col
         state[GROUND_KEY] = tuple(column.ground for column in job["columns"])
     first, second = job["columns"]
     return first, second
+
+
+def runs_for(s: Scenario, problem: Problem) -> tuple[Runs, Runs]:
+    """Return both networks' descents alone, without the surfaces of the columns; they show their progress too."""
+    runs: tuple[Runs, Runs] = _descended(s, problem)["result"]
+    return runs
+
+
+def _descended(s: Scenario, problem: Problem, quiet: bool = False, moving: bool = False) -> dict[str, Any]:
+    """Return the job of the descents, with as many steps as there will be in this run."""
+    job = job_of(TRAINING_KEY, (problem.n_steps, *values(s, _not_for_training(s))))
+    if not quiet:
+        work(
+            job,
+            problem.n_steps,
+            lambda steps: _train(s, problem, job, steps),
+            then="The pictures show these steps.",
+        )
+    elif moving:
+        job["done"] = _train(s, problem, job, LIVE_STEPS)
+    elif not job["stopped"] and not _train_briefly(s, problem, job):
+        st.rerun()  # the whole page has room for the progress and the way to stop it
+    return job
 
 
 def _not_for_training(s: Scenario) -> set[str]:
