@@ -20,6 +20,9 @@ BLOCK = 2**16
 _KEPT = 2**23
 """A buffer of more bytes than this is dropped after the call that needed it."""
 
+_LINE = 64
+"""The bytes of a cache line."""
+
 
 class Scratch:
     """Named buffers; asking for a name again gives the same memory, with whatever was left in it."""
@@ -32,13 +35,20 @@ class Scratch:
         size = math.prod(shape)
         buffer = self._buffers.get((name, dtype))
         if buffer is None or buffer.size < size:
-            buffer = self._buffers[name, dtype] = np.empty(size, dtype)
+            buffer = self._buffers[name, dtype] = _aligned(size, dtype)
         return buffer[:size].reshape(shape)
 
     def drop_large(self) -> None:
         """Forget the buffers that are too large to keep."""
         for key in [key for key, buffer in self._buffers.items() if buffer.nbytes > _KEPT]:
             del self._buffers[key]
+
+
+def _aligned(size: int, dtype: np.dtype[Any]) -> Array:
+    """Return an array that begins with a cache line: AVX-512 writes whole lines, and half as fast across their ends."""
+    memory = np.empty(size * dtype.itemsize + _LINE, np.uint8)
+    start = -memory.ctypes.data % _LINE
+    return memory[start : start + size * dtype.itemsize].view(dtype)
 
 
 _free: deque[Scratch] = deque(maxlen=8)

@@ -6,8 +6,8 @@ import streamlit as st
 
 import nnlib
 from dashboard import components, controls, figures_backprop, walk_views
-from dashboard.text import number, plural
-from dashboard.why import MOST_STEPS, TOLERANCE
+from dashboard.text import count, number, plural
+from dashboard.why import MOST_STEPS, TOLERANCE, eps_samples
 from nnlib.sabotage import SABOTAGES
 
 s = controls.scenario()
@@ -107,6 +107,8 @@ def why_the_slope() -> None:
             "The check nudges each weight by eps and looks at the loss. A large eps cuts off the curve of the loss. "
             "A tiny eps drowns in rounding, since a computer keeps about 16 digits. Between them lies the best eps."
         )
+        if (some := eps_samples(why.network, s.samples)) < s.samples:
+            st.caption(f"On a network of this size these checks look at the first {count(some)} samples only.")
     with st.expander("The sabotaged code"):
         st.code(inspect.getsource(nnlib.sabotage.sabotaged_backward), language="python")
 
