@@ -5,7 +5,9 @@ In both the first layer's pre-activation is a sum P(a) + Q(b), so its sigmoid co
 """
 
 import math
+from collections.abc import Iterator
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -58,25 +60,21 @@ def _add_many_samples(
     at_once = max(1, BLOCK // (max(network.sizes[1:]) * x.shape[1]))
     columns = min(at_once, len(b))
     rows = min(at_once // columns, len(a))
-    activations = _activations(network, layers, a, b, rows * columns * x.shape[1])
+    later = list(_later_planes(network, layers, a, b, rows * columns * x.shape[1]))
     a, b = a[:, None, None], b[:, None, None]
     (W, w_bias), (U, u_bias), (V, v_bias) = layers[0]
     meeting = Meeting(network.activation(0), (W + a * U) @ x + (w_bias + a * u_bias), b * (V @ x + v_bias))
     P, Q = meeting.prepared
     for i, j in product(range(0, len(a), rows), range(0, len(b), columns)):
         here = slice(i, i + rows), slice(j, j + columns)
-        a_here, b_here = a[here[0], None], b[here[1]]
-        n, m = len(a_here), len(b_here)
+        n, m = len(a[here[0]]), len(b[here[1]])
         out = scratch.take("meeting", (n, m, *P.shape[1:]), x.dtype)
         h: Array = meeting.write(P[here[0], None], Q[here[1]], out, scratch)
-        for number, (activate, ((W, w_bias), (U, u_bias), (V, v_bias))) in enumerate(activations):
-            k = activate.scale
-            weights = k * (W + a_here * U) + k * b_here * V
-            bias = k * (w_bias - activate.shift + a_here * u_bias) + k * b_here * v_bias
-            z = scratch.take(f"layer {number}", (n, m, len(W), x.shape[1]), x.dtype)
-            np.matmul(weights, h, out=z)
-            if bias.any():
-                z += bias
+        for number, (activate, (W_a, W_b), biases) in enumerate(later):
+            z = scratch.take(f"layer {number}", (n, m, W_a.shape[1], x.shape[1]), x.dtype)
+            np.matmul(W_a[here[0], None] + W_b[here[1]], h, out=z)
+            if biases is not None:
+                z += biases[0][here[0], None] + biases[1][here[1]]
             h = activate(z, scratch)
         h -= y
         errors = h.reshape(n, m, -1)
@@ -88,7 +86,10 @@ def _add_few_samples(
 ) -> None:
     """Add the squared errors of samples x (D, N), y (K, N) to total (a, b), with values (unit, sample, a, b)."""
     rows = _rows(network, len(a), len(b), x)
-    activations = _activations(network, layers, a, b, rows * len(b) * x.shape[1])
+    later = [
+        (activate, _sums_on_grid(*weights), None if biases is None else _sums_on_grid(*biases))
+        for activate, weights, biases in _later_planes(network, layers, a, b, rows * len(b) * x.shape[1])
+    ]
     a = a[:, None]
     (W, w_bias), (U, u_bias), (V, v_bias) = layers[0]
     P = (W @ x + w_bias)[..., None, None] + (U @ x + u_bias)[..., None, None] * a
@@ -99,19 +100,22 @@ def _add_few_samples(
         n = block.stop - start
         out = scratch.take("meeting", (*left.shape[:2], n, len(b)), x.dtype)
         h = meeting.write(left[:, :, block], right, out, scratch)
-        for number, (activate, ((W, w_bias), (U, u_bias), (V, v_bias))) in enumerate(activations):
-            here, bias = (
-                activate.scale * (w[..., None, None] + u[..., None, None] * a[block] + v[..., None, None] * b)
-                for w, u, v in ((W, U, V), (w_bias - activate.shift, u_bias, v_bias))
-            )
-            z = scratch.take(f"layer {number}", (len(W), x.shape[1], n, len(b)), x.dtype)
-            np.einsum("qkab,knab->qnab", here, h, out=z)
-            if bias.any():
-                z += bias
+        for number, (activate, (W_rows, W_columns), biases) in enumerate(later):
+            weights = scratch.take("weights", (*W_rows.shape[:2], n, len(b)), x.dtype)
+            np.matmul(W_rows[:, :, block], W_columns, out=weights)
+            z = scratch.take(f"layer {number}", (len(weights), x.shape[1], n, len(b)), x.dtype)
+            np.einsum("qkab,knab->qnab", weights, h, out=z)
+            if biases is not None:
+                z += np.matmul(biases[0][:, :, block], biases[1])
             h = activate(z, scratch)
         h -= y[..., None, None]
-        h *= h
-        total[block] += h.reshape(-1, n, len(b)).sum(0)
+        total[block] += np.einsum("qnab,qnab->ab", h, h)
+
+
+def _sums_on_grid(first: Array, second: Array) -> tuple[Array, Array]:
+    """Return the `factors` of first (a, ., .) + second (b, ., .) on the grid: (., ., a, 2) and (., ., 2, b)."""
+    one = np.ones((1, 1, 1, 1), first.dtype)
+    return factors(np.moveaxis(first, 0, -1)[..., None], one, np.moveaxis(second, 0, -1)[..., None, :])
 
 
 def _rows(network: Network, n_first: int, n_second: int, x: Array) -> int:
@@ -120,21 +124,33 @@ def _rows(network: Network, n_first: int, n_second: int, x: Array) -> int:
     return max(1, min(n_first, int(BLOCK // per_row)))
 
 
-def _activations(
-    network: Network, layers: list[PlaneLayer], a: Array, b: Array, size: int
-) -> list[tuple[InPlace, PlaneLayer]]:
-    """Return every layer behind the first with its activation; `size` is how many numbers a unit has in a block."""
+class LaterPlane(NamedTuple):
+    """A layer behind the first: weights and biases (None if all 0), each as one part along a and one along b.
+
+    (a, fan_out, fan_in) + (b, fan_out, fan_in), and (a, fan_out, 1) + (b, fan_out, 1), scaled as `activate` wants it.
+    """
+
+    activate: InPlace
+    weights: tuple[Array, Array]
+    biases: tuple[Array, Array] | None
+
+
+def _later_planes(network: Network, layers: list[PlaneLayer], a: Array, b: Array, size: int) -> Iterator[LaterPlane]:
+    """Return every layer behind the first; `size` is how many numbers a unit has in a block."""
     far = 1.0, float(np.abs(a).max()), float(np.abs(b).max())  # how much of the center and of each direction
-    result = []
+    a, b = a[:, None, None], b[:, None, None]
     for layer, parts in enumerate(layers[1:], 1):
         bounded = network.activation(layer - 1).form is not None
         largest = sum(
             t * float((np.abs(W).sum(1) + np.abs(bias[:, 0])).max()) for t, (W, bias) in zip(far, parts, strict=True)
         )
-        activation = network.activation(layer)
         n = size * network.sizes[layer + 1]
-        result.append((InPlace.of(activation, n, a.dtype, largest if bounded else math.inf), parts))
-    return result
+        activate = InPlace.of(network.activation(layer), n, a.dtype, largest if bounded else math.inf)
+        k = activate.scale
+        (W, w_bias), (U, u_bias), (V, v_bias) = parts
+        biases = k * (w_bias - activate.shift + a * u_bias), k * b * v_bias
+        some = biases[0].any() or biases[1].any()
+        yield LaterPlane(activate, (k * (W + a * U), k * b * V), biases if some else None)
 
 
 class Meeting:

@@ -226,3 +226,9 @@ def test_an_unknown_name_lists_the_known_ones():
 def test_numbers_out_of_range_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_softplus_is_the_logarithm_of_a_sum_from_end_to_end():
+    z = np.concatenate([np.linspace(-750, 750, 3001), [-np.inf, np.inf, -1e308, 1e308, -0.0]])
+    np.testing.assert_allclose(get_activation("softplus").f(z), np.logaddexp(0, z), rtol=4e-16)
+    assert np.isnan(get_activation("softplus").f(np.array([np.nan])))

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 import nnlib as nn
 from dashboard import chain_walk, figures_backprop, walk_views, why
 from dashboard.chain_walk import Chain, Choice
-from dashboard.scenario import Scenario
+from dashboard.scenario import MAX_WORK, Scenario
 from dashboard.text import number
 from dashboard.theme import LIGHT
 from dashboard.told import at_step, film, together, told
@@ -711,3 +711,14 @@ def test_the_nudge_table_is_the_nudge():
     assert table["actual"][-1] == "2.49"
     assert table["gap"][-1] == "0.09"
     assert math.isclose(pushed.gap, 0.09)
+
+
+def test_the_check_of_every_nudge_is_bounded_and_says_so():
+    assert why.eps_samples(nn.Network((4, 2, 3)), 150) == 150
+    network = nn.Network((2, *[8] * 6, 1), biases=True)
+    n = why.eps_samples(network, 500)
+    assert n == MAX_WORK // (2 * len(why.EPS) * network.n_parameters * sum(network.sizes[1:])) < 500
+    app = AppTest.from_file(MAIN, default_timeout=120).switch_page("app_pages/backpropagation.py")
+    large = {"dataset": "spirals", "hidden_sizes": "8 8 8 8 8 8", "samples": "500", "steps": "1", "walk_part": WHY}
+    app.query_params.update(large)
+    assert any(f"the first {n} samples" in caption.value for caption in alive(app.run()).caption)
