@@ -845,7 +845,7 @@ class View {
     const push = (to, x, y, z) => (to[0].push(x), to[1].push(y), to[2].push(z))
     for (const run of runs.runs) {
       const whole = (run.whole3d ??= this.within(run))
-      const z = run.lifted === lift ? run.z3d : (run.z3d = Float32Array.from(run.loss, (v, i) => (Number.isNaN(whole.x[i]) ? NaN : v + lift)))
+      const z = run.lifted === lift ? run.z3d : (run.z3d = Float32Array.from(run.loss, (v) => v + lift))
       run.lifted = lift
       for (const end of run.still ? [1, 1] : [this.last + 1, t + 1])
         lines.push({ x: whole.x.subarray(0, end), y: whole.y.subarray(0, end), z: z.subarray(0, end) })

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.browser.conftest import serve, settle, visit
+from tests.browser.conftest import NO_WEBGL, serve, settle, visit
 
 VIEWS = "[...globalThis[Symbol.for('nnlib.stage')].views.values()]"
 RIGHT = "globalThis[Symbol.for('nnlib.stage')].views.get('right')"
@@ -402,6 +402,57 @@ def test_an_uneven_grid_is_read_where_its_points_are(shared_home):
         address,
     )
     assert start[0] == pytest.approx(start[1], rel=1e-6)
+
+
+def test_only_what_can_be_seen_of_a_path_is_drawn(shared_home):
+    address = shared_home.evaluate(
+        "() => performance.getEntriesByType('resource').map(e => e.name).find(n => n.endsWith('/stage.js'))"
+    )
+    lines = [
+        [1, 2, 3, 4],  # inside: as it is
+        [-1e12, 50, 1e12, 50],
+        [0, 0, 1e9, 5e8],  # keeps its direction
+        [1e9, -5e8, 0, 0],
+        [7, 1e9, 7, -1e9],
+        [-50, 0, -50, 9],  # beside the box, and past its corner
+        [190, 90, 1000, 900],
+        [1, 1, 1, None],  # not a number
+    ]
+    pieces = shared_home.evaluate(
+        """async ([address, lines]) => { const { pieceWithin } = await import(address)
+        return lines.map(line => pieceWithin([200, 100], ...line.map(v => v ?? NaN), 40)) }""",
+        [address, lines],
+    )
+    assert pieces[0] == [1, 2, 3, 4]
+    assert pieces[1] == pytest.approx([-40, 50, 240, 50], abs=1e-3)
+    assert pieces[2] == pytest.approx([0, 0, 240, 120])
+    assert pieces[3] == pytest.approx([80, -40, 0, 0])
+    assert pieces[4] == pytest.approx([7, 140, 7, -40], abs=1e-6)
+    assert pieces[5:] == [None, pytest.approx([190, 90, 240, 140]), None]
+
+
+def test_a_path_that_runs_away_is_not_dashed_beyond_the_map(browser, app_url):
+    """Millions of pixels of dashes kept Chromium busy for half a minute."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.add_init_script(NO_WEBGL)
+    page.add_init_script(
+        """globalThis.furthest = 0
+        globalThis.lines = 0
+        const pen = CanvasRenderingContext2D.prototype, lineTo = pen.lineTo
+        pen.lineTo = function (x, y) {
+          if (this.getLineDash().length) {
+            globalThis.lines += 1
+            globalThis.furthest = Math.max(globalThis.furthest, Math.abs(x), Math.abs(y))
+          }
+          return lineTo.call(this, x, y) }"""
+    )
+    page.goto(app_url + "/learning_rate?lab_others=too+large")
+    page.wait_for_selector(".nn-stage[data-state=ready]")
+    away = """() => globalThis.lines && [...globalThis[Symbol.for('nnlib.stage')].views.values()]
+      .some(({ drawn }) => drawn?.runs.runs.some(run => run.first.some(v => Math.abs(v) > 1e5)))"""
+    page.wait_for_function(away)
+    assert page.evaluate("() => globalThis.furthest") < 1280
+    page.close()
 
 
 def test_terraces_are_flat_cells_with_cliffs(shared_home):
