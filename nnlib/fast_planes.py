@@ -12,15 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from nnlib._types import Array
-from nnlib.activations import Activation
-from nnlib.fast_sigmoid import InPlace, stretch
+from nnlib.fast_sigmoid import BY_EXP, InPlace, stretch
 from nnlib.fast_surface import FEW_SAMPLES, factors, portion_of, safe_exponent
 from nnlib.network import Network, Params
 from nnlib.scratch import BLOCK, Scratch, borrowed
 
 Layer = tuple[Array, Array]
 """Weights (..., fan_out, fan_in) and biases (..., fan_out, 1)."""
-PlaneLayer = tuple[Layer, Layer, Layer]
+Parts = tuple[Layer, Layer, Layer]
 """A layer at the center of a plane, and the change along its two directions."""
 
 
@@ -54,22 +53,19 @@ def plane_sum_squared_errors(
 
 
 def _add_many_samples(
-    network: Network, layers: list[PlaneLayer], x: Array, y: Array, a: Array, b: Array, total: Array, scratch: Scratch
+    network: Network, layers: list[Parts], x: Array, y: Array, a: Array, b: Array, total: Array, scratch: Scratch
 ) -> None:
     """Add the squared errors of samples x (D, N), y (K, N) to total (a, b), with values (a, b, unit, sample)."""
     at_once = max(1, BLOCK // (max(network.sizes[1:]) * x.shape[1]))
     columns = min(at_once, len(b))
     rows = min(at_once // columns, len(a))
-    later = list(_later_planes(network, layers, a, b, rows * columns * x.shape[1]))
-    a, b = a[:, None, None], b[:, None, None]
-    (W, w_bias), (U, u_bias), (V, v_bias) = layers[0]
-    meeting = Meeting(network.activation(0), (W + a * U) @ x + (w_bias + a * u_bias), b * (V @ x + v_bias))
-    P, Q = meeting.prepared
+    first, *later = _plane_layers(network, layers, a, b, rows * columns * x.shape[1])
+    meeting = Meeting(first.activate, *_first_sums(first, x, scratch))
     for i, j in product(range(0, len(a), rows), range(0, len(b), columns)):
         here = slice(i, i + rows), slice(j, j + columns)
-        n, m = len(a[here[0]]), len(b[here[1]])
-        out = scratch.take("meeting", (n, m, *P.shape[1:]), x.dtype)
-        h: Array = meeting.write(P[here[0], None], Q[here[1]], out, scratch)
+        p, q = meeting.left[here[0], None], meeting.right[here[1]]
+        n, m = len(p), len(q)
+        h = meeting.write(p, q, scratch.take("meeting", (n, m, *q.shape[1:]), x.dtype), scratch)
         for number, (activate, (W_a, W_b), biases) in enumerate(later):
             z = scratch.take(f"layer {number}", (n, m, W_a.shape[1], x.shape[1]), x.dtype)
             np.matmul(W_a[here[0], None] + W_b[here[1]], h, out=z)
@@ -82,24 +78,22 @@ def _add_many_samples(
 
 
 def _add_few_samples(
-    network: Network, layers: list[PlaneLayer], x: Array, y: Array, a: Array, b: Array, total: Array, scratch: Scratch
+    network: Network, layers: list[Parts], x: Array, y: Array, a: Array, b: Array, total: Array, scratch: Scratch
 ) -> None:
     """Add the squared errors of samples x (D, N), y (K, N) to total (a, b), with values (unit, sample, a, b)."""
     rows = _rows(network, len(a), len(b), x)
+    first, *others = _plane_layers(network, layers, a, b, rows * len(b) * x.shape[1])
     later = [
         (activate, _sums_on_grid(*weights), None if biases is None else _sums_on_grid(*biases))
-        for activate, weights, biases in _later_planes(network, layers, a, b, rows * len(b) * x.shape[1])
+        for activate, weights, biases in others
     ]
-    a = a[:, None]
-    (W, w_bias), (U, u_bias), (V, v_bias) = layers[0]
-    P = (W @ x + w_bias)[..., None, None] + (U @ x + u_bias)[..., None, None] * a
-    meeting = OuterMeeting(network.activation(0), P, (V @ x + v_bias)[..., None, None] * b)
-    left, right = meeting.prepared
+    meeting = OuterMeeting(first.activate, *_as_column_and_row(*_first_sums(first, x, scratch)))
     for start in range(0, len(a), rows):
         block = slice(start, min(start + rows, len(a)))
         n = block.stop - start
-        out = scratch.take("meeting", (*left.shape[:2], n, len(b)), x.dtype)
-        h = meeting.write(left[:, :, block], right, out, scratch)
+        left = meeting.left[:, :, block]
+        out = scratch.take("meeting", (*left.shape[:3], len(b)), x.dtype)
+        h = meeting.write(left, meeting.right, out, scratch)
         for number, (activate, (W_rows, W_columns), biases) in enumerate(later):
             weights = scratch.take("weights", (*W_rows.shape[:2], n, len(b)), x.dtype)
             np.matmul(W_rows[:, :, block], W_columns, out=weights)
@@ -114,8 +108,25 @@ def _add_few_samples(
 
 def _sums_on_grid(first: Array, second: Array) -> tuple[Array, Array]:
     """Return the `factors` of first (a, ., .) + second (b, ., .) on the grid: (., ., a, 2) and (., ., 2, b)."""
-    one = np.ones((1, 1, 1, 1), first.dtype)
-    return factors(np.moveaxis(first, 0, -1)[..., None], one, np.moveaxis(second, 0, -1)[..., None, :])
+    column, row = _as_column_and_row(first, second)
+    return factors(column, np.ones((1, 1, 1, 1), row.dtype), row)
+
+
+def _as_column_and_row(first: Array, second: Array) -> tuple[Array, Array]:
+    """Return first (a, ., .) as (., ., a, 1) and second (b, ., .) as (., ., 1, b)."""
+    return np.moveaxis(first, 0, -1)[..., None], np.moveaxis(second, 0, -1)[..., None, :]
+
+
+def _first_sums(layer: "PlaneLayer", x: Array, scratch: Scratch) -> tuple[Array, Array]:
+    """Return the parts P (a, units, samples) and Q (b, units, samples) of the first layer's pre-activation P + Q."""
+    P, Q = (
+        np.matmul(W, x, out=scratch.take(f"along {axis}", (len(W), W.shape[1], x.shape[1]), x.dtype))
+        for axis, W in zip("ab", layer.weights, strict=True)
+    )
+    if layer.biases is not None:
+        P += layer.biases[0]
+        Q += layer.biases[1]
+    return P, Q
 
 
 def _rows(network: Network, n_first: int, n_second: int, x: Array) -> int:
@@ -124,8 +135,8 @@ def _rows(network: Network, n_first: int, n_second: int, x: Array) -> int:
     return max(1, min(n_first, int(BLOCK // per_row)))
 
 
-class LaterPlane(NamedTuple):
-    """A layer behind the first: weights and biases (None if all 0), each as one part along a and one along b.
+class PlaneLayer(NamedTuple):
+    """A layer all over a plane: weights and biases (None if all 0), each as one part along a and one along b.
 
     (a, fan_out, fan_in) + (b, fan_out, fan_in), and (a, fan_out, 1) + (b, fan_out, 1), scaled as `activate` wants it.
     """
@@ -135,61 +146,61 @@ class LaterPlane(NamedTuple):
     biases: tuple[Array, Array] | None
 
 
-def _later_planes(network: Network, layers: list[PlaneLayer], a: Array, b: Array, size: int) -> Iterator[LaterPlane]:
-    """Return every layer behind the first; `size` is how many numbers a unit has in a block."""
+def _plane_layers(network: Network, layers: list[Parts], a: Array, b: Array, size: int) -> Iterator[PlaneLayer]:
+    """Return every layer, from its center and directions; `size` is how many numbers a unit has in a block."""
     far = 1.0, float(np.abs(a).max()), float(np.abs(b).max())  # how much of the center and of each direction
     a, b = a[:, None, None], b[:, None, None]
-    for layer, parts in enumerate(layers[1:], 1):
-        bounded = network.activation(layer - 1).form is not None
-        largest = sum(
-            t * float((np.abs(W).sum(1) + np.abs(bias[:, 0])).max()) for t, (W, bias) in zip(far, parts, strict=True)
-        )
-        n = size * network.sizes[layer + 1]
-        activate = InPlace.of(network.activation(layer), n, a.dtype, largest if bounded else math.inf)
+    for layer, parts in enumerate(layers):
+        largest = math.inf  # in the first layer, whose sigmoids are factorised or few
+        if layer > 0 and network.activation(layer - 1).form is not None:
+            largest = sum(
+                t * float((np.abs(W).sum(1) + np.abs(bias[:, 0])).max())
+                for t, (W, bias) in zip(far, parts, strict=True)
+            )
+        activate = InPlace.of(network.activation(layer), size * network.sizes[layer + 1], a.dtype, largest)
         k = activate.scale
         (W, w_bias), (U, u_bias), (V, v_bias) = parts
         biases = k * (w_bias - activate.shift + a * u_bias), k * b * v_bias
         some = biases[0].any() or biases[1].any()
-        yield LaterPlane(activate, (k * (W + a * U), k * b * V), biases if some else None)
+        yield PlaneLayer(activate, (k * (W + a * U), k * b * V), biases if some else None)
 
 
 class Meeting:
     """The activation of P + Q, without exponentials at the grid points where it is a sigmoid and |P| is not too large.
 
-    P and Q depend on one of the two axes each. `prepared` are the two, ready for `write`.
+    P and Q, which are overwritten, depend on one of the two axes each and are scaled as `activate` wants them: of a
+    sigmoid they are what exp wants, minus the sum. `left` and `right` are the two, ready for `write`.
     """
 
-    def __init__(self, activation: Activation, P: Array, Q: Array) -> None:
-        self.activate = InPlace.of(activation, 0, P.dtype, math.inf)
-        form = activation.form
-        if form is not None:
-            P, Q = form.steepness * (P - form.threshold), form.steepness * Q
-        self.factorised = form is not None and bool(np.abs(P).max() <= safe_exponent(P.dtype))
-        if form is not None and not self.factorised:
-            P, Q = -P, -Q  # as exp wants them
-        self.prepared = self.prepare(P, Q)
+    def __init__(self, activate: InPlace, P: Array, Q: Array) -> None:
+        self.activate = activate
+        self.factorised = activate.sigmoid is BY_EXP and bool(max(P.max(), -P.min()) <= safe_exponent(P.dtype))
+        self.left, self.right = self.prepare(P, Q)
 
     def prepare(self, P: Array, Q: Array) -> tuple[Array, Array]:
-        """Return what `write` wants, for long inner loops: e^P and e^-Q, since sigma(P + Q) = e^P / (e^P + e^-Q)."""
-        return (np.exp(P), np.exp(-Q)) if self.factorised else (P, Q)
+        """Return what `write` wants, for long inner loops: p and q of sigma = p / (p + q)."""
+        if self.factorised:
+            np.exp(np.negative(P, out=P), out=P)
+            np.exp(Q, out=Q)
+        return P, Q
 
-    def write(self, P: Array, Q: Array, out: Array, scratch: Scratch) -> Array:
+    def write(self, left: Array, right: Array, out: Array, scratch: Scratch) -> Array:
         """Return the activation for a block of what was prepared, in the memory of `out`."""
-        np.add(P, Q, out=out)
-        return np.divide(P, out, out=out) if self.factorised else self.activate(out, scratch)
+        np.add(left, right, out=out)
+        return np.divide(left, out, out=out) if self.factorised else self.activate(out, scratch)
 
 
 class OuterMeeting(Meeting):
     """The same where P is a column (..., n, 1) and Q a row (..., 1, m): a product of matrices, see `factors`."""
 
     def prepare(self, P: Array, Q: Array) -> tuple[Array, Array]:
-        """Return two matrices whose product is P + Q, or 1 + e^-P e^-Q, since sigma(P + Q) = 1 / (1 + e^-P e^-Q)."""
+        """Return two matrices whose product is P + Q, or 1 + q / p, since sigma = 1 / (1 + q / p)."""
         one = np.ones((1,) * P.ndim, P.dtype)
-        return factors(np.exp(-P), np.exp(-Q), one) if self.factorised else factors(P, one, Q)
+        return factors(np.exp(P), np.exp(Q), one) if self.factorised else factors(P, one, Q)
 
-    def write(self, P: Array, Q: Array, out: Array, scratch: Scratch) -> Array:
+    def write(self, left: Array, right: Array, out: Array, scratch: Scratch) -> Array:
         """Return the activation for a block of what was prepared, in the memory of `out`."""
-        np.matmul(P, Q, out=out)
+        np.matmul(left, right, out=out)
         return np.divide(1, out, out=out) if self.factorised else self.activate(out, scratch)
 
 
@@ -205,7 +216,9 @@ def output_grids(
     dtype = np.result_type(params.weights[0], first_values, second_values, rest)
     n_first, n_second = len(first_values), len(second_values)
     grids = np.empty((*params.runs, network.sizes[-1], n_second, n_first), dtype)
+    activate = InPlace.of(network.activation(0), 0, dtype, math.inf)
     W, bias = _layers(network, params)[0]
+    W, bias = activate.scale * W, activate.scale * (bias - activate.shift)
     P = W[..., second, None, None] * second_values[:, None]
     Q = W[..., first, None, None] * first_values + (W @ rest)[..., None, None] + bias[..., None]
     per_row = n_first * max(network.sizes[1:])
@@ -214,17 +227,16 @@ def output_grids(
     later = _later(network, params, at_once * rows * n_first)
     low, span = stretch(network.output)
     with borrowed() as scratch, np.errstate(all="ignore"):
-        meeting = OuterMeeting(network.activation(0), P.astype(dtype, copy=False), Q.astype(dtype, copy=False))
-        left, right = meeting.prepared
+        meeting = OuterMeeting(activate, P.astype(dtype, copy=False), Q.astype(dtype, copy=False))
         for i, j in product(range(0, len(grids), at_once), range(0, n_second, rows)):
             frames = slice(i, i + at_once)
             out = grids[frames, :, j : j + rows]
             # Whole pictures lie in one piece, so the last layer can be computed where its result belongs.
             there = rows == n_second
-            block = left[frames, :, j : j + rows]
+            block = meeting.left[frames, :, j : j + rows]
             shape: tuple[int, ...] = (*block.shape[:3], n_first)
             h = out if there and not later else scratch.take("meeting", shape, dtype)
-            h = meeting.write(block, right[frames], h, scratch)
+            h = meeting.write(block, meeting.right[frames], h, scratch)
             for number, (activate, W, b) in enumerate(later):
                 is_last = number == len(later) - 1
                 shape = (len(h), W.shape[1], *h.shape[2:])
