@@ -428,8 +428,8 @@ def bare_calls(name: str, n_runs: int = 1) -> Floor:
     kind = nnlib.fast_descent._choose(case.network, len(case.X), n_runs)
     runs = kind(case.network, n, np.dtype(float), len(case.X))
     runs.load(case.X, case.Y)
-    np.negative(kind.turned(np.tile(case.params.to_vector(), (n, 1))), runs.parameters)
-    errors, rate = np.empty_like(runs.outputs[-1]), np.array(0.5 / case.Y.size)
+    np.multiply(kind.turned(np.tile(case.params.to_vector(), (n, 1))), runs.unit, runs.parameters)
+    errors, rate = np.empty_like(runs.outputs[-1]), np.asarray(0.5 / case.Y.size * runs.unit * runs.factor)
     step = [
         *(runs.table_calls or runs.forward_calls),
         *runs.slope_calls,

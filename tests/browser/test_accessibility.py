@@ -2,9 +2,11 @@
 
 import re
 from pathlib import Path
+from urllib.parse import unquote_plus
 
 import axe_playwright_python
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import NO_WEBGL, settle
 
@@ -131,3 +133,124 @@ def test_pages_and_the_walk_by_keyboard(page):
     page.locator("strong", has_text="Step 12 of 49").wait_for()
     settle(page)
     tab_to(page, "^g ")  # within the graph the arrow keys lead, see test_backprop.py
+
+
+def go_to(page, name, *keys):
+    """Reach an element with the Tab key and press some keys on it; the app has settled then."""
+    tab_to(page, name)
+    for key in keys:
+        page.keyboard.press(key)
+    settle(page)
+
+
+def type_in(page, name, text):
+    """Reach a box with the Tab key and put a text into it."""
+    tab_to(page, name)
+    page.keyboard.press("Control+A")
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    settle(page)
+
+
+def test_a_chain_by_keyboard(page):
+    open_page(page, "chain_rule")
+    position = page.locator("strong")
+    go_to(page, "^BUTTON .*Back$", "Enter")
+    position.filter(has_text="Step 3 of 4").wait_for()
+    go_to(page, "^BUTTON .*Next$", "Enter")
+    position.filter(has_text="Step 4 of 4").wait_for()
+    type_in(page, "^INPUT Input x, as a number", "1.5")
+    page.wait_for_url(re.compile("chain_x=1.5"))
+    go_to(page, "^INPUT y to z", "ArrowDown", "ArrowDown", "Enter")
+    page.wait_for_url(re.compile(r"chain=affine[+ 0-9%-]*,(%20|\+)?cube"))
+    go_to(page, "^BUTTON .*Add a link in front", "Enter")
+    page.wait_for_url(lambda url: unquote_plus(url).count(", ") == 2)
+    go_to(page, "^BUTTON .*Remove", "Enter")
+    page.wait_for_url(lambda url: unquote_plus(url).count(", ") == 1)
+    go_to(page, "^INPUT Size of the nudge", "ArrowRight")
+    page.wait_for_url(re.compile("chain_dx="))
+
+
+def test_one_weight_and_the_sabotage_by_keyboard(page):
+    open_page(page, "backpropagation")
+    go_to(page, "^INPUT Sample$", "ArrowUp")
+    page.wait_for_url(re.compile("walk_sample=2"))
+    go_to(page, "^BUTTON Update$", "Enter")
+    page.locator("strong", has_text="Step 36 of 49").wait_for()
+    go_to(page, "^INPUT Weight", "ArrowDown", "ArrowDown", "Enter")
+    page.get_by_text("W1[1,2]").first.wait_for()
+    type_in(page, "^INPUT Its value", "0.5")
+    expect(page.get_by_role("spinbutton", name="Its value")).to_have_value("0.5")
+    go_to(page, "^BUTTON .*Update all weights", "Enter")
+    page.get_by_text("After 1 update").wait_for()
+    go_to(page, "^BUTTON One$", "ArrowRight", "Space")
+    page.wait_for_url(re.compile("walk_what=whole"))
+    go_to(page, "^BUTTON .*Play$", "Enter")
+    go_to(page, "^BUTTON .*Pause$", "Enter")
+    go_to(page, "^BUTTON Step by step", "ArrowRight", "Space")
+    page.wait_for_url(re.compile("walk_part=why"))
+    go_to(page, "^INPUT Sabotage", "ArrowDown", "ArrowDown", "Enter")
+    page.wait_for_url(re.compile("sabotage="))
+
+
+def test_rates_by_keyboard(page):
+    open_page(page, "learning_rate?steps=20")
+    type_in(page, "^INPUT Your learning rate, as a number", "3")
+    page.wait_for_url(re.compile("lab_rate=3"))
+    go_to(page, "^BUTTON too small", "Space")
+    page.wait_for_url(re.compile("lab_others="))
+    go_to(page, "^INPUT Take apart the update", "ArrowRight")
+    page.wait_for_url(re.compile("lab_step=5"))
+    go_to(page, "^BUTTON an exact bowl", "ArrowRight", "Space")
+    page.wait_for_url(re.compile("lab_case=network"))
+    before = page.url
+    go_to(page, "^BUTTON Five times the limit", "Enter")
+    page.wait_for_url(lambda url: url != before)
+
+
+def test_slices_by_keyboard(page):
+    open_page(page, "slices?steps=20")
+    page.wait_for_selector(".nn-stage[data-state=ready]")
+    go_to(page, "^BUTTON One step back", "Enter")
+    page.wait_for_selector(".nn-stage[data-step='19']")
+    go_to(page, "^BUTTON Watch the surface move", "Enter")
+    page.wait_for_url(re.compile("slice_mode=reslice"))
+    go_to(page, "^BUTTON W1.2,2. and", "ArrowRight", "Space")
+    page.wait_for_url(re.compile("slice_plane=random"))
+
+
+def test_the_training_room_by_keyboard(page):
+    open_page(page, "training_room?steps=20")
+    type_in(page, "^INPUT Step, as a number", "7")
+    page.wait_for_url(re.compile("room_step=7"))
+    go_to(page, "^INPUT Across", "ArrowDown", "ArrowUp", "Enter")
+    page.wait_for_url(re.compile("room_x="))
+    go_to(page, "^BUTTON .*Start again from step 7", "Enter")
+    page.wait_for_url(re.compile("room_start="))
+    go_to(page, "^SUMMARY .*Test samples", "Enter")
+    go_to(page, "^INPUT .*patience|^INPUT .*without a new", "ArrowUp")
+    page.wait_for_url(re.compile("patience="))
+    go_to(page, "^BUTTON Hidden units", *["ArrowRight"] * 6, "Space")
+    page.wait_for_url(re.compile("room_view=export"))
+    tab_to(page, "^BUTTON .*Run as CSV")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "run.csv"
+    go_to(page, "^SUMMARY .*Your own data", "Enter")
+    go_to(page, "^BUTTON .*Train on this table", "Enter")
+    page.wait_for_url(re.compile("dataset=own"))
+
+
+def test_a_lesson_by_keyboard(page):
+    open_page(page, "share?steps=20")
+    go_to(page, "^INPUT Page", "ArrowDown", "ArrowDown", "Enter")
+    go_to(page, "^INPUT Hide", "ArrowDown", "Enter", "Escape")
+    type_in(page, "^INPUT Task", "What now?")
+    type_in(page, "^INPUT Answer", "4")
+    type_in(page, "^INPUT Tolerance", "0.5")
+    made = re.compile(r"chain_rule\?v=1&steps=20&hide=\w+&task=What\+now%3F&answer=4&tolerance=0.5")
+    expect(page.get_by_test_id("stCode").first).to_contain_text(made)
+    page.goto(page.get_by_test_id("stCode").first.inner_text().strip())
+    settle(page)
+    type_in(page, "^INPUT Your answer", "4.4")
+    page.get_by_text("Yes, that is it.").wait_for()
