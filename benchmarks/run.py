@@ -23,6 +23,7 @@ import sys  # noqa: E402
 import time  # noqa: E402
 import tracemalloc  # noqa: E402
 from collections.abc import Callable  # noqa: E402
+from functools import partial  # noqa: E402
 from importlib.metadata import version  # noqa: E402
 from itertools import pairwise  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -137,20 +138,19 @@ def bare_sigmoid(z: np.ndarray) -> list[tuple[Callable[..., object], tuple[objec
     return [(np.multiply, (z, way.scale, z)), (way, (z, scratch_module.Scratch()))]
 
 
-def bare_surface(n_samples: int, later: bool) -> Floor:
-    """Return the calls of a surface of few samples: an outer product, a division, squared errors; perhaps a sigmoid."""
+def bare_surface(n_samples: int, kind: str) -> Floor:
+    """Return the calls of a surface of few samples: a product of matrices, its sigmoid, the sum of squared errors."""
     rng = np.random.default_rng(0)
     left, right = rng.uniform(0.5, 2, (n_samples, G, 2)), rng.uniform(0.5, 2, (n_samples, 2, G))
-    h, y, total = np.empty((n_samples, G, G)), np.full((n_samples, 1, 1), 0.5), np.empty(G * G)
-    behind = bare_sigmoid(np.empty_like(h)) if later else []
-    return calls(
-        (np.matmul, (left, right, h)),
-        (np.divide, (1, h, h)),
-        *behind,
-        (np.subtract, (h, y, h)),
-        (np.multiply, (h, h, h)),
-        (np.dot, (np.ones(n_samples), h.reshape(n_samples, -1), total)),
-    ), 1.0
+    h, y, total = np.empty((n_samples, G, G)), np.full((n_samples, 1, 1), 0.5), np.empty((G, G))
+    prepared: list[tuple[Callable[..., object], tuple[object, ...]]] = [(np.matmul, (left, right, h))]
+    if kind == "along a path":
+        prepared += bare_sigmoid(h)[1:]
+    else:
+        prepared.append((np.divide, (1, h, h)))
+    if kind == "first layer, one unit":  # another layer follows
+        prepared += [*bare_sigmoid(np.empty_like(h)), (np.subtract, (h, y, h))]
+    return calls(*prepared, (partial(np.einsum, "nab,nab->ab", out=total), (h, h))), 1.0
 
 
 def bare_curves(n_samples: int) -> Floor:
@@ -264,7 +264,7 @@ def surface() -> str:
                 agrees(np.asarray(work())[:1], expected)
             shares = {"torch": part / G, "numba": part / G, "naive": 1 / G}
             if len(case.X) < 150:
-                works["floor"], shares["floor"] = bare_surface(len(case.X), kind == "first layer, one unit")
+                works["floor"], shares["floor"] = bare_surface(len(case.X), kind)
             elif kind == "last layer, two outputs":
                 works["floor"], shares["floor"] = bare_curves(len(case.X))
             results = compare(works, shares=shares)
