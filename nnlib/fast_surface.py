@@ -144,12 +144,16 @@ class Axes:
         """Return values that do not depend on the second weight, to go with those that do."""
         return values if self.copies == 1 or values.shape[3] == 1 else np.tile(values, self.copies)
 
-    def add_squares(self, errors: Array, total: Array) -> None:
-        """Add the squared errors, summed over units and samples, to `total` (rows, columns)."""
+    def add_squares(self, errors: Array, total: Array, fresh: bool = False) -> None:
+        """Add the squared errors, summed over units and samples, to `total` (rows, columns), or write them if fresh."""
+        if self.few and fresh:
+            np.einsum("us...,us...->...", errors, errors, out=total)
+            return
         if self.few:
-            total += np.einsum("us...,us...->...", errors, errors)
+            squares = np.einsum("us...,us...->...", errors, errors)
         else:  # the last columns may be there only to make the number of columns even
-            total += np.vecdot(errors, errors).sum(0)[:, : total.shape[1]]
+            squares = np.vecdot(errors, errors).sum(0)[:, : total.shape[1]]
+        np.add(0 if fresh else total, squares, out=total)
 
 
 def sum_squared_errors(task: Grid) -> Array:
@@ -163,7 +167,7 @@ def sum_squared_errors(task: Grid) -> Array:
     network, params, X, Y, first, second, first_values, second_values = task
     dtype = np.result_type(*params.weights, *params.biases, X, Y)
     portion = portion_of(len(X), max(len(first_values), len(second_values)) * max(network.sizes[1:]))
-    total = np.zeros((len(second_values), len(first_values)), dtype)
+    total = np.empty((len(second_values), len(first_values)), dtype)
     first_values, second_values = first_values.astype(dtype), second_values.astype(dtype)
     with borrowed() as scratch, np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for start in range(0, len(X), portion):
@@ -177,15 +181,17 @@ def sum_squared_errors(task: Grid) -> Array:
             target = axes.along(axes.sample, y)
             layer, units, meeting = _until_they_meet(network, params, axes.along(axes.sample, x), grid)
             rows = total if axes.few else total.T
-            if layer == network.n_layers - 1:
-                for places, h in units.values():
-                    axes.add_squares(h - target[places], rows)
             if meeting is not None:
                 n_columns = len(first_values) if axes.few else len(padded)
                 for block, errors in _blocks(
                     network, params, axes, layer, units, meeting, target, (len(rows), n_columns), scratch
                 ):
-                    axes.add_squares(errors, rows[block])
+                    axes.add_squares(errors, rows[block], fresh=start == 0)
+            elif start == 0:
+                total[...] = 0
+            if layer == network.n_layers - 1:
+                for places, h in units.values():
+                    axes.add_squares(h - target[places], rows)
     return total
 
 
