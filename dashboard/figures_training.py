@@ -266,6 +266,7 @@ def units(room: Room, plane: InputPlane, values: Array, layer: int, colours: Tok
     rows = -(-n // columns)
     symbol = room.network.symbols[2 * layer + 2]
     unit_names = [f"{symbol}[{i + 1}]" for i in range(n)]
+    drawn_names = [name.replace("_out", "<sub>out</sub>") for name in unit_names]
     names = room.raw.feature_names
     spec = figure(
         colours,
@@ -273,12 +274,12 @@ def units(room: Room, plane: InputPlane, values: Array, layer: int, colours: Tok
         rows,
         columns,
         gaps=(0.03, 0.14),
-        titles=unit_names,
+        titles=drawn_names,
         margin={"t": 30, "b": 8, "l": 8, "r": 8},
     )
     low, high = float(values.min()), float(values.max())
     x, at = small(plane.x_shown[::UNIT_EVERY]), _at(room, plane)
-    for i, (name, one) in enumerate(zip(unit_names, values, strict=True)):
+    for i, (name, one) in enumerate(zip(drawn_names, values, strict=True)):
         x_axis(spec, panel=i, showgrid=False, zeroline=False, nticks=4)
         y_axis(spec, panel=i, showgrid=False, zeroline=False, nticks=4)
         if plane.y is None:
@@ -445,7 +446,7 @@ def vanishing(found: list[Depth], own: Depth, own_name: str, colours: Tokens) ->
         colours.step,
         1,
         width=4,
-        name="bound .25 per sigmoid layer",
+        name="bound 0.25 per sigmoid layer",
         opacity=0.55,
         hovertemplate="bound: %{y:.3e}<extra></extra>",
     )

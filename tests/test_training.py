@@ -167,6 +167,17 @@ def test_every_figure_is_drawn_and_described(dataset, colours):
         assert go.Figure(picture.made).data  # Plotly's own check of every property
 
 
+def test_a_units_name_is_drawn_with_its_index_below_the_line():
+    scenario, room, run = trained(**for_dataset("iris"), steps=1, hidden_sizes="3 2")
+    at = training.moment(room, run, 1)
+    plane = training.input_plane(room, scenario)
+    picture = pictures.units(room, plane, training.units_over(room, at.params, plane, 1), 1, LIGHT)
+    titles = [note["text"] for note in picture.made["layout"]["annotations"]]
+    assert titles == ["H2<sub>out</sub>[1]", "H2<sub>out</sub>[2]"]
+    assert picture.made["data"][0]["hovertemplate"].startswith("H2<sub>out</sub>[1] = ")
+    assert "H2_out[1]" in picture.alt  # read aloud, and a reader of screens has no small letters
+
+
 def test_the_confusion_matrix_counts_each_answer_and_the_ties():
     own = "x,label\n1,tie\n2,b\n3,tie\n4,b\n"
     _, room, run = trained(**for_dataset("own", own) | {"test_share": 0.0}, own_data=own, steps=1)
