@@ -259,6 +259,11 @@ def _add_answer_lines(spec: Figure, room: Room, plane: InputPlane, outputs: Arra
             )
 
 
+def _lowered(name: str) -> str:
+    """Return a value's name, such as H_out[1], with its index below the line."""
+    return name.replace("_out", "<sub>out</sub>")
+
+
 def units(room: Room, plane: InputPlane, values: Array, layer: int, colours: Tokens) -> Picture:
     """Return what every unit of one hidden layer puts out over the inputs, one small picture a unit."""
     n = len(values)
@@ -266,7 +271,7 @@ def units(room: Room, plane: InputPlane, values: Array, layer: int, colours: Tok
     rows = -(-n // columns)
     symbol = room.network.symbols[2 * layer + 2]
     unit_names = [f"{symbol}[{i + 1}]" for i in range(n)]
-    drawn_names = [name.replace("_out", "<sub>out</sub>") for name in unit_names]
+    drawn_names = [_lowered(name) for name in unit_names]
     names = room.raw.feature_names
     spec = figure(
         colours,
@@ -498,8 +503,8 @@ def hidden_cloud(room: Room, seen: Cloud, colours: Tokens) -> Picture:
                 customdata=room.train_rows[mine] + 1,
                 hovertemplate=f"sample %{{customdata}}<br>{safe(name)}<br>%{{x:.4g}}, %{{y:.4g}}<extra></extra>",
             )
-    x_axis(spec, seen.names[0], zeroline=False, range=_ends(seen.x))
-    y_axis(spec, seen.names[1], zeroline=False, range=_ends(seen.y))
+    x_axis(spec, _lowered(seen.names[0]), zeroline=False, range=_ends(seen.x))
+    y_axis(spec, _lowered(seen.names[1]), zeroline=False, range=_ends(seen.y))
     low, high = seen.points.min(0), seen.points.max(0)
     return Picture(
         spec,

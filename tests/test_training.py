@@ -176,6 +176,9 @@ def test_a_units_name_is_drawn_with_its_index_below_the_line():
     assert titles == ["H2<sub>out</sub>[1]", "H2<sub>out</sub>[2]"]
     assert picture.made["data"][0]["hovertemplate"].startswith("H2<sub>out</sub>[1] = ")
     assert "H2_out[1]" in picture.alt  # read aloud, and a reader of screens has no small letters
+    folded = pictures.hidden_cloud(room, training.cloud(room, run, at, plane), LIGHT)
+    assert folded.made["layout"]["xaxis"]["title"]["text"] == "H2<sub>out</sub>[1]"
+    assert folded.made["layout"]["yaxis"]["title"]["text"] == "H2<sub>out</sub>[2]"
 
 
 def test_the_confusion_matrix_counts_each_answer_and_the_ties():
