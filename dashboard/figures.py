@@ -420,7 +420,7 @@ def optimizer_runs(lab: Lab, paths: dict[str, Trajectory], rates: dict[str, floa
     """Return the optimizers' descents as runs of the stage, each with its rate in its label."""
     X, Y = lab.dataset.X, lab.dataset.Y
     return [
-        make_run(lab.network, path, X, Y, *lab.refs, f"{title(name)}, {number(rates[name])}", dash=dash, **colour)
+        make_run(lab.network, path, X, Y, *lab.refs, f"{title(name)}, rate {number(rates[name])}", dash=dash, **colour)
         for (name, path), colour, dash in zip(paths.items(), FIVE, DASHES, strict=True)
     ]
 

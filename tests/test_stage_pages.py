@@ -38,7 +38,14 @@ def test_the_lab_opens_on_the_bowl_where_every_prediction_comes_true():
     runs = message(app, "rates")["runs"]
     assert len(runs) == 4
     assert len({run["dash"] for run in runs}) == 4
-    assert len(message(app, "optimizers")["runs"]) == 5
+    labels = [run["label"] for run in message(app, "optimizers")["runs"]]
+    assert labels == [
+        "Gradient descent, rate 4.832",
+        "Momentum, rate 0.4832",
+        "Nesterov, rate 0.4832",
+        "RMSProp, rate 0.4041",
+        "Adam, rate 0.4041",
+    ]
 
 
 def test_far_beyond_the_limit_the_lab_says_where_it_stopped():
