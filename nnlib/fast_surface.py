@@ -342,7 +342,7 @@ def _blocks(
 
 def _can_be_mirrored(activation: Activation, target: Array) -> bool:
     """Whether every error is a sigmoid of z or of -z; the target is that of the sigmoid without its stretch."""
-    return activation.form is not None and bool(((target == 0) | (target == 1)).all())
+    return activation.form is not None and not (target * (1 - target)).any()
 
 
 def _later_layer(
@@ -391,20 +391,22 @@ def _writer(
         P = P - form.threshold
     if mirror is not None:
         P, h = mirror * P, mirror * h
-    largest_P, largest_Q = _largest(P), _largest(values) * _largest(h)
-    if form is not None and form.steepness * largest_P <= safe_exponent(P.dtype):
-        k = form.steepness
-        if meeting.product is None:
-            q = np.exp(-k * h)
-            return _reciprocal(axes, np.exp(-k * P), q) if axes.few else _quotient(axes, np.exp(k * P), q)
-        # With few samples the doubling's calls cost more than a vectorised exp of every number.
-        spacing = None if axes.few and exp_is_vectorised() else _even_spacing(values.ravel())
-        if spacing is not None and k * largest_Q <= safe_exponent(P.dtype):
-            powers = -k * values.flat[0] * h, -k * spacing * h
-            if axes.few:
-                return _reciprocal_of_powers(np.exp(-k * P), *powers)
-            return _quotient_of_powers(axes, np.exp(k * P), *powers)
-    activate = InPlace.of(activation, size, P.dtype, largest_P + largest_Q)
+    quick = exp_is_vectorised()
+    # With few samples a quick exp of every number costs less than the calls that the doubling takes.
+    if form is not None and not (meeting.product and axes.few and quick):
+        k, safe = form.steepness, safe_exponent(P.dtype)
+        if k * _largest(P) <= safe:
+            if meeting.product is None:
+                q = np.exp(-k * h)
+                return _reciprocal(axes, np.exp(-k * P), q) if axes.few else _quotient(axes, np.exp(k * P), q)
+            spacing = _even_spacing(values.ravel())
+            if spacing is not None and k * _largest(values) * _largest(h) <= safe:
+                powers = -k * values.flat[0] * h, -k * spacing * h
+                if axes.few:
+                    return _reciprocal_of_powers(np.exp(-k * P), *powers)
+                return _quotient_of_powers(axes, np.exp(k * P), *powers)
+    largest = math.inf if quick else _largest(P) + _largest(values) * _largest(h)  # the table asks for it
+    activate = InPlace.of(activation, size, P.dtype, largest)
     P = activate.scale * P
     if meeting.product is None:
         return _direct(axes, P, activate.scale * h, None, activate, scratch)
@@ -456,8 +458,9 @@ def factors(left: Array, upper: Array, lower: Array) -> tuple[Array, Array]:
     left (..., rows, 1), upper and lower (..., 1, columns). Their product writes in one sweep over the grid, with one
     call for each matrix, what numpy's broadcasting writes in two, with one inner loop for each row.
     """
-    rows = np.ones((*left.shape[:-1], 2), left.dtype)
+    rows = np.empty((*left.shape[:-1], 2), left.dtype)
     rows[..., :1] = left
+    rows[..., 1:] = 1
     *leading, _, n_columns = np.broadcast(upper, lower).shape
     columns = np.empty((*leading, 2, n_columns), left.dtype)
     columns[..., :1, :] = upper
