@@ -64,7 +64,9 @@ def test_a_long_run_shows_its_progress_and_can_be_stopped(browser, app_url):
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.set_default_timeout(60_000)
     page.add_init_script(STOP_AT_ONCE)
-    page.goto(f"{app_url}/?v=1&dataset=moons&samples=500&hidden_layers=2&hidden_units=6&steps=20000")
+    page.goto(
+        f"{app_url}/?v=1&dataset=moons&samples=500&hidden_layers=2&hidden_units=6&steps=20000&activation=softplus"
+    )
     note = page.get_by_test_id("stAlert").filter(has_text="Stopped after")
     note.wait_for()
     words = note.inner_text().replace(",", "").split()
