@@ -45,13 +45,13 @@ with st.container():
 
 # --- What to notice ---------------------------------------------------------------------------------------------------
 worst, last = figures.largest_gap(piece), piece.gap[-1]
+beside = f"**{number(abs(last))}** {'below' if last < 0 else 'above'} the drawn"
 n_steps = piece.run.steps[-1].item()
 with st.container():
     if s.slice_plane != "weights":
         st.markdown(
             f"The plane explains **{percent(piece.share)}** of the path's movement. The rest happens outside the "
-            f"picture: after {plural(n_steps, 'step')} the true loss is **{number(last)}** away from the drawn "
-            "surface. The dotted stem joins the two."
+            f"picture: after {plural(n_steps, 'step')} the true loss is {beside} surface. The dotted stem joins the two."
         )
     elif piece.mode == "freeze":
         st.markdown(
@@ -72,7 +72,7 @@ with st.container():
     else:
         st.markdown(
             f"Now {everything} learn, but the surface is the one cut at the start. At step 0 the path lies on it. "
-            f"After {plural(n_steps, 'step')} the true loss is **{number(last)}** away from the drawn one: "
+            f"After {plural(n_steps, 'step')} the true loss is {beside} one: "
             "the marker floats, and the dotted stem is the gap."
         )
 

@@ -18,9 +18,19 @@ from dashboard.text import title
 from nnlib import SCHEMES, Network
 
 
-def sidebar() -> None:
-    """Draw the controls that all pages share."""
+OWN_CONTROLS = {
+    "chain_rule": "The chain rule needs nothing from here: its controls are on the page.",
+    "learning_rate": "This page has learning rates of its own. The network below is used where the page says so.",
+}
+"""What the sidebar says on the pages that have controls of their own, by the end of their address."""
+
+
+def sidebar(page: str) -> None:
+    """Draw the controls that all pages share, above them a word on what they are for on this page."""
     with st.sidebar:
+        with st.container():
+            if page in OWN_CONTROLS:
+                st.caption(OWN_CONTROLS[page])
         with st.container(key="part_learning"):
             st.subheader("Learning", anchor=False)
             _learning()
