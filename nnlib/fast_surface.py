@@ -394,23 +394,34 @@ def _writer(
     quick = exp_is_vectorised()
     # With few samples a quick exp of every number costs less than the calls that the doubling takes.
     if form is not None and not (meeting.product and axes.few and quick):
-        k, safe = form.steepness, safe_exponent(P.dtype)
-        if k * _largest(P) <= safe:
-            if meeting.product is None:
-                q = np.exp(-k * h)
-                return _reciprocal(axes, np.exp(-k * P), q) if axes.few else _quotient(axes, np.exp(k * P), q)
-            spacing = _even_spacing(values.ravel())
-            if spacing is not None and k * _largest(values) * _largest(h) <= safe:
-                powers = -k * values.flat[0] * h, -k * spacing * h
-                if axes.few:
-                    return _reciprocal_of_powers(np.exp(-k * P), *powers)
-                return _quotient_of_powers(axes, np.exp(k * P), *powers)
+        writer = _factorised(axes, form.steepness * P, values if meeting.product else None, form.steepness * h)
+        if writer is not None:
+            return writer
     largest = math.inf if quick else _largest(P) + _largest(values) * _largest(h)  # the table asks for it
     activate = InPlace.of(activation, size, P.dtype, largest)
     P = activate.scale * P
     if meeting.product is None:
         return _direct(axes, P, activate.scale * h, None, activate, scratch)
     return _direct(axes, P, activate.scale * values, h, activate, scratch)
+
+
+def _factorised(axes: Axes, P: Array, values: Array | None, h: Array) -> Writer | None:
+    """Return the writer of sigma(P + h), or sigma(P + values h), from exponentials of curves; None if one may overflow.
+
+    For values * h, which depends on both weights, the values must be evenly spaced, too.
+    """
+    safe = safe_exponent(P.dtype)
+    if not _largest(P) <= safe:  # not a number goes the other way, too
+        return None
+    if values is None:
+        return _reciprocal(axes, np.exp(-P), np.exp(-h)) if axes.few else _quotient(axes, np.exp(P), np.exp(-h))
+    spacing = _even_spacing(values.ravel())
+    if spacing is None or not _largest(values) * _largest(h) <= safe:
+        return None
+    start, step = -values.flat[0] * h, -spacing * h
+    if axes.few:
+        return _reciprocal_of_powers(np.exp(-P), start, step)
+    return _quotient_of_powers(axes, np.exp(P), start, step)
 
 
 def _largest(values: Array) -> float:

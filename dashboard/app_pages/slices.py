@@ -51,7 +51,8 @@ with st.container():
     if s.slice_plane != "weights":
         st.markdown(
             f"The plane explains **{percent(piece.share)}** of the path's movement. The rest happens outside the "
-            f"picture: after {plural(n_steps, 'step')} the true loss is {beside} surface. The dotted stem joins the two."
+            f"picture: after {plural(n_steps, 'step')} the true loss is {beside} surface. "
+            "The dotted stem joins the two."
         )
     elif piece.mode == "freeze":
         st.markdown(

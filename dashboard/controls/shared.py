@@ -17,7 +17,6 @@ from dashboard.scenario import (
 from dashboard.text import title
 from nnlib import SCHEMES, Network
 
-
 OWN_CONTROLS = {
     "chain_rule": "The chain rule needs nothing from here: its controls are on the page.",
     "learning_rate": "This page has learning rates of its own. The network below is used where the page says so.",
