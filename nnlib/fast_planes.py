@@ -13,9 +13,12 @@ import numpy as np
 
 from nnlib._types import Array
 from nnlib.fast_sigmoid import BY_EXP, InPlace, stretch
-from nnlib.fast_surface import FEW_SAMPLES, factors, portion_of, safe_exponent
+from nnlib.fast_surface import factors, portion_of, safe_exponent
 from nnlib.network import Network, Params
 from nnlib.scratch import BLOCK, Scratch, borrowed
+
+FEW_SAMPLES = 32
+"""From this many samples on, they are a plane's innermost axis; below, a grid axis is longer and takes that place."""
 
 Layer = tuple[Array, Array]
 """Weights (..., fan_out, fan_in) and biases (..., fan_out, 1)."""

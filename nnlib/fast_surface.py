@@ -10,12 +10,12 @@ the sum of two curves.
 
 Where two terms P(first) and Q(second) add up before a sigmoid,
 
-    sigma(P + Q) = 1 / (1 + e^-P e^-Q) = e^P / (e^P + e^-Q),
+    sigma(P + Q) = 1 / (1 + e^-P e^-Q),
 
-so e^P and e^-Q are computed along one axis each, and a point of the grid costs one addition and one division, no
-exponential. (With few samples, 1 + e^-P e^-Q is a product of matrices with two columns and two rows, which is faster.)
-It is also more accurate, since P + Q is never rounded. e^-Q may overflow to infinity, which gives the
-right answer 0; e^P must not, so where |P| is large the sum is formed after all. Where the second weight multiplies a
+so e^-P and e^-Q are computed along one axis each, and a point of the grid costs a multiplication, an addition and a
+division, no exponential; the first two are one product of matrices, see `factors`. It is also more accurate, since
+P + Q is never rounded. e^-Q may overflow to infinity, which gives the right answer 0; e^-P must neither overflow nor
+vanish, so where |P| is large the sum is formed after all. Where the second weight multiplies a
 value h that depends on the first, and its grid values are evenly spaced, e^(-value h) comes from a few exponentials by
 doubling: twice as many values are the same ones times e^(-n spacing h).
 
@@ -30,6 +30,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, reduce
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,25 +45,28 @@ from nnlib.scratch import BLOCK, Scratch, borrowed
 NEITHER, FIRST, SECOND, BOTH = 0, 1, 2, 3
 """What a value depends on: the first grid weight, the second, both (FIRST | SECOND) or neither."""
 
-FEW_SAMPLES = 32
-"""From this many samples on, they are the innermost axis; below, a grid axis is longer and takes that place."""
+FEWEST_SAMPLES = 32
+"""A portion has at least this many samples: each costs the planning once more."""
 
-LONG_LOOP = 8192
-"""How many numbers make an inner loop long: the size of the buffers that numpy would use otherwise."""
+ROWS_AT_LEAST = 16
+"""So many rows of the grid a block should have at least: a product of matrices has a call for each unit and sample."""
 
 
 class Units(NamedTuple):
-    """Units of one layer that depend on the same grid weights: their places in it and their values (units, ., ., .)."""
+    """Units of one layer that depend on the same grid weights: their places in it and their values.
+
+    The axes of all values are (unit, sample, second, first), with a length of 1 where they depend on nothing.
+    """
 
     places: list[int]
     values: Array
 
 
 class GridWeight(NamedTuple):
-    """A weight on the grid: which one, the axis it varies along (FIRST or SECOND) and its values along that axis."""
+    """A weight on the grid: which one, what depends on it (FIRST or SECOND), and its values along that axis."""
 
     ref: WeightRef
-    axis: int
+    mark: int
     values: Array
 
 
@@ -86,76 +90,6 @@ class Sum:
         return (FIRST if FIRST in self.terms else 0) | (SECOND if SECOND in self.terms else 0)
 
 
-@dataclass(frozen=True)
-class Axes:
-    """The order of a value's axes: (unit, first, second, sample), or with few samples (unit, sample, second, first).
-
-    The surface is computed in rows: one for each value of the first weight, or with few samples of the second.
-
-    Where an array that lacks an axis meets one that has it, numpy is slow unless the inner loop is long. So where the
-    samples are innermost, `long` joins `copies` neighbouring values of the second weight to one loop with them, and
-    `beside` repeats what does not depend on that weight as often.
-    """
-
-    first: int
-    second: int
-    sample: int
-    n_samples: int
-    copies: int
-
-    @classmethod
-    def fitting(cls, n_second: int, n_samples: int) -> "Axes":
-        """Return the order that gives numpy long inner loops."""
-        if n_samples < FEW_SAMPLES:
-            return cls(3, 2, 1, n_samples, 1)
-        return cls(1, 2, 3, n_samples, -(-n_second // max(1, n_second * n_samples // LONG_LOOP)))
-
-    def along(self, axis: int, values: Array) -> Array:
-        """Return values (units, m) with four axes, varying along `axis`."""
-        shape = [len(values), 1, 1, 1]
-        shape[axis] = values.shape[1]
-        return np.ascontiguousarray(values).reshape(shape)
-
-    @property
-    def few(self) -> bool:
-        """Whether there are few samples."""
-        return self.sample == 1
-
-    def shape(self, units: int, n_rows: int, n_columns: int) -> tuple[int, int, int, int]:
-        """Return the shape of a value that depends on everything."""
-        return (units, self.n_samples, n_rows, n_columns) if self.few else (units, n_rows, n_columns, self.n_samples)
-
-    def rows(self, values: Array, block: slice) -> Array:
-        """Return what belongs to a block of rows."""
-        if self.few:
-            return values if values.shape[2] == 1 else values[:, :, block]
-        return values if values.shape[1] == 1 else values[:, block]
-
-    def long(self, values: Array) -> Array:
-        """Return values that depend on the second weight, with long inner loops; a view, if they differ by sample."""
-        if self.copies == 1:
-            return values
-        units, n_first, n_second, n_samples = values.shape
-        if n_samples == 1:
-            values = np.repeat(values, self.n_samples, axis=3)
-        return values.reshape(units, n_first, n_second // self.copies, self.copies * self.n_samples)
-
-    def beside(self, values: Array) -> Array:
-        """Return values that do not depend on the second weight, to go with those that do."""
-        return values if self.copies == 1 or values.shape[3] == 1 else np.tile(values, self.copies)
-
-    def add_squares(self, errors: Array, total: Array, fresh: bool = False) -> None:
-        """Add the squared errors, summed over units and samples, to `total` (rows, columns), or write them if fresh."""
-        if self.few and fresh:
-            np.einsum("us...,us...->...", errors, errors, out=total)
-            return
-        if self.few:
-            squares = np.einsum("us...,us...->...", errors, errors)
-        else:  # the last columns may be there only to make the number of columns even
-            squares = np.vecdot(errors, errors).sum(0)[:, : total.shape[1]]
-        np.add(0 if fresh else total, squares, out=total)
-
-
 def sum_squared_errors(task: Grid) -> Array:
     """Return sum((O_out - Y)^2) at every point of the grid: (second, first).
 
@@ -168,46 +102,37 @@ def sum_squared_errors(task: Grid) -> Array:
     dtype = np.result_type(*params.weights, *params.biases, X, Y)
     portion = portion_of(len(X), max(len(first_values), len(second_values)) * max(network.sizes[1:]))
     total = np.empty((len(second_values), len(first_values)), dtype)
-    first_values, second_values = first_values.astype(dtype), second_values.astype(dtype)
+    grid = [
+        GridWeight(first, FIRST, first_values.astype(dtype)[None, None, None, :]),
+        GridWeight(second, SECOND, second_values.astype(dtype)[None, None, :, None]),
+    ]
     with borrowed() as scratch, np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for start in range(0, len(X), portion):
-            x, y = (values[start : start + portion].T.astype(dtype, copy=False) for values in (X, Y))
-            axes = Axes.fitting(len(second_values), x.shape[1])
-            padded = _padded(second_values, axes.copies)
-            grid = [
-                GridWeight(first, FIRST, axes.along(axes.first, first_values[None])),
-                GridWeight(second, SECOND, axes.along(axes.second, padded[None])),
-            ]
-            target = axes.along(axes.sample, y)
-            layer, units, meeting = _until_they_meet(network, params, axes.along(axes.sample, x), grid)
-            rows = total if axes.few else total.T
-            if meeting is not None:
-                n_columns = len(first_values) if axes.few else len(padded)
-                for block, errors in _blocks(
-                    network, params, axes, layer, units, meeting, target, (len(rows), n_columns), scratch
-                ):
-                    axes.add_squares(errors, rows[block], fresh=start == 0)
-            elif start == 0:
+            x, y = (np.ascontiguousarray(v[start : start + portion].T, dtype)[..., None, None] for v in (X, Y))
+            layer, units, meeting = _until_they_meet(network, params, x, grid)
+            if meeting is None and start == 0:
                 total[...] = 0
+            elif meeting is not None:
+                for samples, rows, errors in _blocks(network, params, layer, units, meeting, y, total.shape, scratch):
+                    _add_squares(errors, total[rows], fresh=start == samples.start == 0)
             if layer == network.n_layers - 1:
                 for places, h in units.values():
-                    axes.add_squares(h - _at(places, target), rows)
+                    _add_squares(h - _at(places, y), total)
     return total
+
+
+def _add_squares(errors: Array, total: Array, fresh: bool = False) -> None:
+    """Add the squared errors, summed over units and samples, to `total`, or write them if there is nothing yet."""
+    if fresh:
+        np.einsum("us...,us...->...", errors, errors, out=total)
+    else:
+        total += np.einsum("us...,us...->...", errors, errors)
 
 
 def portion_of(n_samples: int, per_sample: int) -> int:
     """Return how many samples to take at once, all about as many: a row of the grid must not need much memory."""
-    portion = max(FEW_SAMPLES, BLOCK // per_sample)
+    portion = max(FEWEST_SAMPLES, BLOCK // per_sample)
     return -(-n_samples // -(-n_samples // portion))
-
-
-def _padded(values: Array, multiple: int) -> Array:
-    """Return the values and as many more, evenly on, as make their number a multiple."""
-    missing = -len(values) % multiple
-    if not missing:
-        return values
-    spacing = values[-1] - values[-2]
-    return np.concatenate([values, values[-1] + spacing * np.arange(1, missing + 1, dtype=values.dtype)])
 
 
 def _until_they_meet(
@@ -246,13 +171,13 @@ def _sums(network: Network, params: Params, layer: int, units: dict[int, Units],
             b[ref.column] = 0
     terms = _weighted_sums(units, W, b)
     fed = {j: Sum([j], {d: z[j : j + 1] for d, z in terms.items()}) for j in {ref.column for ref, _, _ in here}}
-    for ref, axis, values in here:
+    for ref, mark, values in here:
         z = fed[ref.column]
         source, h = _find(units, ref.row)
-        if source | axis == BOTH:
+        if source | mark == BOTH:
             z.product = values, h
         else:
-            z.terms[source | axis] = z.terms.get(source | axis, 0) + values * h
+            z.terms[source | mark] = z.terms.get(source | mark, 0) + values * h
     rest = [column for column in range(W.shape[1]) if column not in fed]
     return [*fed.values(), *([Sum(rest, {d: _at(rest, z) for d, z in terms.items()})] if rest else [])]
 
@@ -294,50 +219,56 @@ class LaterLayer(NamedTuple):
 def _blocks(
     network: Network,
     params: Params,
-    axes: Axes,
     layer: int,
     others: dict[int, Units],
     meeting: Sum,
     target: Array,
-    grid_shape: tuple[int, int],
+    grid_shape: tuple[int, ...],
     scratch: Scratch,
-) -> Iterator[tuple[slice, Array]]:
-    """Yield a block of rows of the grid, and the errors O_out - Y there of the outputs that see both grid weights."""
+) -> Iterator[tuple[slice, slice, Array]]:
+    """Yield some samples, a block of rows of the grid, and the errors O_out - Y there of what sees both weights."""
     n_rows, n_columns = grid_shape
-    per_row = math.prod(axes.shape(len(meeting.places), 1, n_columns))
     room = 2 * BLOCK if layer == network.n_layers - 1 else BLOCK  # later layers need memory of their own
-    rows = max(1, min(n_rows, room // per_row))
+    per_row = max(len(meeting.places), *network.sizes[layer + 2 :], 1) * n_columns
+    n_samples = max(1, min(target.shape[1], room // (per_row * ROWS_AT_LEAST)))
+    rows_at_once = max(1, min(n_rows, room // (per_row * n_samples)))
+    size = n_samples * rows_at_once * n_columns
     places, later = meeting.places, []
     for deeper in range(layer + 1, network.n_layers):
-        later.append(_later_layer(network, params, deeper, places, others, rows * per_row))
+        later.append(_later_layer(network, params, deeper, places, others, size))
         places, others = list(range(network.sizes[deeper + 1])), {}
     low, span = stretch(network.output)
     target = (_at(places, target) - low) / span
     mirror = 1 - 2 * target if not later and _can_be_mirrored(network.output, target) else None
-    target = axes.beside(target)
-    write = _writer(axes, meeting, network.activation(layer), rows * per_row, target.dtype, scratch, mirror)
+    write = _writer(meeting, network.activation(layer), size, target.dtype, scratch, mirror)
 
-    for start in range(0, n_rows, rows):
-        block = slice(start, min(start + rows, n_rows))
-        shape = axes.shape(len(meeting.places), block.stop - start, n_columns)
-        h = scratch.take("meeting", shape, target.dtype)
-        write(h, block)
+    for first_sample, first_row in product(range(0, target.shape[1], n_samples), range(0, n_rows, rows_at_once)):
+        samples = slice(first_sample, min(first_sample + n_samples, target.shape[1]))
+        rows = slice(first_row, min(first_row + rows_at_once, n_rows))
+        shape = samples.stop - samples.start, rows.stop - rows.start, n_columns
+        h = scratch.take("meeting", (len(meeting.places), *shape), target.dtype)
+        write(h, samples, rows)
         for number, (W, rest, activate) in enumerate(later):
-            z = scratch.take(f"layer {number}", (len(W), *shape[1:]), target.dtype)
+            z = scratch.take(f"layer {number}", (len(W), *shape), target.dtype)
             if len(h) == 1:
                 np.multiply(W[:, :, None, None], h, out=z)  # numpy's dot is slow where there is nothing to add up
             else:
                 np.dot(W, h.reshape(len(h), -1), out=z.reshape(len(W), -1))
             if rest is not None:
-                z_long = axes.long(z)
-                z_long += axes.beside(axes.rows(rest, block))
+                z += _part(rest, samples, rows)
             h = activate(z, scratch)
         if mirror is None:
-            h_long = axes.long(h)
-            h_long -= target
+            h -= target[:, samples]
         if span != 1:
             h *= span
-        yield block, h
+        yield samples, rows, h
+
+
+def _part(values: Array, samples: slice, rows: slice | None = None) -> Array:
+    """Return what belongs to some samples, and to some rows of the grid, where values depend on these."""
+    if values.shape[1] > 1:
+        values = values[:, samples]
+    return values if rows is None or values.shape[2] == 1 else values[:, :, rows]
 
 
 def _can_be_mirrored(activation: Activation, target: Array) -> bool:
@@ -367,12 +298,11 @@ def _later_layer(
     return LaterLayer(W, rest if rest.any() else None, activate)
 
 
-Writer = Callable[[Array, slice], None]
-"""Writes a block of rows of the meeting units' activation into a buffer; of a sigmoid without its stretch."""
+Writer = Callable[[Array, slice, slice], None]
+"""Writes the meeting units' activation for some samples and rows into a buffer; of a sigmoid without its stretch."""
 
 
 def _writer(
-    axes: Axes,
     meeting: Sum,
     activation: Activation,
     size: int,
@@ -392,20 +322,20 @@ def _writer(
     if mirror is not None:
         P, h = mirror * P, mirror * h
     quick = exp_is_vectorised()
-    # With few samples a quick exp of every number costs less than the calls that the doubling takes.
-    if form is not None and not (meeting.product and axes.few and quick):
-        writer = _factorised(axes, form.steepness * P, values if meeting.product else None, form.steepness * h)
+    # A quick exp of every number costs less than the doubling.
+    if form is not None and not (meeting.product and quick):
+        writer = _factorised(form.steepness * P, values if meeting.product else None, form.steepness * h)
         if writer is not None:
             return writer
     largest = math.inf if quick else _largest(P) + _largest(values) * _largest(h)  # the table asks for it
     activate = InPlace.of(activation, size, P.dtype, largest)
     P = activate.scale * P
     if meeting.product is None:
-        return _direct(axes, P, activate.scale * h, None, activate, scratch)
-    return _direct(axes, P, activate.scale * values, h, activate, scratch)
+        return _direct(factors(activate.scale * h, np.ones((1, 1, 1, 1), dtype), P), activate, scratch)
+    return _direct(factors(activate.scale * values, h, P), activate, scratch)
 
 
-def _factorised(axes: Axes, P: Array, values: Array | None, h: Array) -> Writer | None:
+def _factorised(P: Array, values: Array | None, h: Array) -> Writer | None:
     """Return the writer of sigma(P + h), or sigma(P + values h), from exponentials of curves; None if one may overflow.
 
     For values * h, which depends on both weights, the values must be evenly spaced, too.
@@ -413,15 +343,13 @@ def _factorised(axes: Axes, P: Array, values: Array | None, h: Array) -> Writer 
     safe = safe_exponent(P.dtype)
     if not _largest(P) <= safe:  # not a number goes the other way, too
         return None
+    p = np.exp(-P)
     if values is None:
-        return _reciprocal(axes, np.exp(-P), np.exp(-h)) if axes.few else _quotient(axes, np.exp(P), np.exp(-h))
+        return _reciprocal(factors(np.exp(-h), p, np.ones((1, 1, 1, 1), P.dtype)))
     spacing = _even_spacing(values.ravel())
     if spacing is None or not _largest(values) * _largest(h) <= safe:
         return None
-    start, step = -values.flat[0] * h, -spacing * h
-    if axes.few:
-        return _reciprocal_of_powers(np.exp(-P), start, step)
-    return _quotient_of_powers(axes, np.exp(P), start, step)
+    return _reciprocal_of_powers(p, -values.flat[0] * h, -spacing * h)
 
 
 def _largest(values: Array) -> float:
@@ -440,24 +368,12 @@ def safe_exponent(dtype: np.dtype[Any]) -> float:
     return 0.42 * math.log(np.finfo(dtype).max)
 
 
-def _quotient(axes: Axes, p: Array, q: Array) -> Writer:
-    """Return the writer of p / (p + q), with p = e^P and q = e^-Q."""
-    q = axes.long(q)
+def _reciprocal(matrices: tuple[Array, Array]) -> Writer:
+    """Return the writer of 1 / (product of the matrices)."""
+    left, right = matrices
 
-    def write(out: Array, block: slice) -> None:
-        p_rows, out = axes.beside(axes.rows(p, block)), axes.long(out)
-        np.add(p_rows, q, out=out)
-        np.divide(p_rows, out, out=out)
-
-    return write
-
-
-def _reciprocal(axes: Axes, p: Array, q: Array) -> Writer:
-    """Return the writer of 1 / (1 + q p), with p = e^-P along the columns and q = e^-Q along the rows."""
-    q, p = factors(q, p, np.ones((1, 1, 1, 1), p.dtype))
-
-    def write(out: Array, block: slice) -> None:
-        np.matmul(axes.rows(q, block), p, out=out)
+    def write(out: Array, samples: slice, rows: slice) -> None:
+        np.matmul(_part(left, samples, rows), _part(right, samples), out=out)
         np.divide(1, out, out=out)
 
     return write
@@ -482,24 +398,12 @@ def factors(left: Array, upper: Array, lower: Array) -> tuple[Array, Array]:
 def _reciprocal_of_powers(p: Array, start: Array, step: Array) -> Writer:
     """Return the writer of 1 / (1 + q p) where q = e^(start + i step) at the second weight's i-th value, the rows."""
 
-    def write(out: Array, block: slice) -> None:
-        np.multiply(np.exp(start + block.start * step), p, out=out[:, :, :1])
-        _double(out, step)
+    def write(out: Array, samples: slice, rows: slice) -> None:
+        p_here, start_here, step_here = (_part(values, samples) for values in (p, start, step))
+        np.multiply(np.exp(start_here + rows.start * step_here), p_here, out=out[:, :, :1])
+        _double(out, step_here)
         out += 1
         np.divide(1, out, out=out)
-
-    return write
-
-
-def _quotient_of_powers(axes: Axes, p: Array, start: Array, step: Array) -> Writer:
-    """Return the writer of p / (p + q) where q = e^(start + i step) at the second weight's i-th value."""
-
-    def write(out: Array, block: slice) -> None:
-        np.exp(axes.rows(start, block), out=out[:, :, :1])
-        _double(out, axes.rows(step, block))
-        p_rows, out = axes.beside(axes.rows(p, block)), axes.long(out)
-        np.add(p_rows, out, out=out)
-        np.divide(p_rows, out, out=out)
 
     return write
 
@@ -513,20 +417,12 @@ def _double(out: Array, step: Array) -> None:
         known += more
 
 
-def _direct(axes: Axes, P: Array, Q: Array, h: Array | None, activate: InPlace, scratch: Scratch) -> Writer:
-    """Return the writer of the activation of P + Q, or of P + Q h: values of the second weight times a curve."""
-    if axes.few:
-        Q, columns = factors(Q, np.ones((1, 1, 1, 1), P.dtype) if h is None else h, P)
+def _direct(matrices: tuple[Array, Array], activate: InPlace, scratch: Scratch) -> Writer:
+    """Return the writer of the activation of a product of matrices."""
+    left, right = matrices
 
-    def write(out: Array, block: slice) -> None:
-        if axes.few:
-            np.matmul(axes.rows(Q, block), columns, out=out)
-        elif h is None:
-            np.add(axes.rows(P, block), axes.rows(Q, block), out=out)
-        else:
-            np.multiply(axes.rows(Q, block), axes.rows(h, block), out=out)
-            out_long = axes.long(out)
-            out_long += axes.beside(axes.rows(P, block))
+    def write(out: Array, samples: slice, rows: slice) -> None:
+        np.matmul(_part(left, samples, rows), _part(right, samples), out=out)
         activated = activate(out, scratch)
         if activated is not out:
             out[...] = activated
