@@ -15,9 +15,9 @@ Where two terms P(first) and Q(second) add up before a sigmoid,
 so e^-P and e^-Q are computed along one axis each, and a point of the grid costs a multiplication, an addition and a
 division, no exponential; the first two are one product of matrices, see `factors`. It is also more accurate, since
 P + Q is never rounded. e^-Q may overflow to infinity, which gives the right answer 0; e^-P must neither overflow nor
-vanish, so where |P| is large the sum is formed after all. Where the second weight multiplies a
-value h that depends on the first, and its grid values are evenly spaced, e^(-value h) comes from a few exponentials by
-doubling: twice as many values are the same ones times e^(-n spacing h).
+vanish, so where |P| is large the sum is formed after all. Where the second weight multiplies a value h that depends on
+the first, and its grid values are evenly spaced, e^(-value h) comes from a few exponentials by doubling: twice as many
+values are the same ones times e^(-n spacing h). That is done where numpy's exp is slow.
 
 A target of 0 or 1, as in every classification, needs no subtraction: the error is sigma(z) or 1 - sigma(z), and
 1 - sigma(z) = sigma(-z). So z is mirrored for the samples whose target is 1, along one axis, before anything else.
