@@ -27,6 +27,7 @@ a plain twin among the lessons that tests compare it with:
     fast_terraces  each terrace of a network with steps once, to the last bit
     fast_planes    the same for planes and for grids of inputs
     fast_descent   many steps and many runs in few calls
+    plain_steps    one step at a time, with the formulas as a reader writes them
 
 Symbols: X inputs, Y targets, W1 .. WL weights, b1 .. bL biases, H_in and H_out what enters and leaves the hidden
 layer's activation, O_in and O_out the same for the output layer (H1_in, H2_in ... in deeper networks), z and a for

@@ -11,6 +11,7 @@ import nnlib
 from nnlib import OPTIMIZERS, Adam, GradientDescent, Momentum, Network, WeightRef, descend, descend_plain, init_params
 from nnlib import descent as descent_module
 from nnlib.fast_sigmoid import LARGEST
+from nnlib.plain_steps import PlainSteps
 
 KINDS = {
     "sigmoid": ("sigmoid", "sigmoid"),
@@ -304,3 +305,20 @@ def test_most_seeds_learn_the_flowers():
     path = descend(network, starts, flowers.X, flowers.Y, GradientDescent(10.0), 1000, record_every=1000)
     right = nnlib.accuracy(nnlib.forward(network, path.end, flowers.X).O_out, flowers.Y)
     assert (right >= 0.95).sum() >= 85
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("biases", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_plain_steps_are_the_steps_of_the_descent_to_read(name, biases, kind):
+    rng = np.random.default_rng(0)
+    network = Network((3, 4, 2, 2), *KINDS[kind], biases=biases)
+    X, Y = rng.normal(size=(7, 3)), rng.random((7, 2))
+    start, optimizer = init_params(network, rng), OPTIMIZERS[name](0.05)
+    path = descend_plain(network, start, X, Y, optimizer, 5).params.to_vector()
+    steps = PlainSteps(network, start, optimizer)
+    for exact in path[1:]:
+        steps.take(X.T, Y.T)
+        np.testing.assert_allclose(steps.vector, exact, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(start.to_vector(), path[0])
+    assert steps.harm(np.ones_like(path[0])) == pytest.approx(np.abs(steps.gradient).sum())
