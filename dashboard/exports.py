@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from dashboard.data_input import MAX_BYTES, MAX_INPUTS
-from dashboard.scenario import LIMITS, MAX_DEPTH
+from dashboard.scenario import LIMITS, MAX_ANCHORED, MAX_DEPTH, MAX_SCRIPT_AT_ONCE
 from dashboard.training import Moment, Room, Run
-from nnlib import ACTIVATIONS, Activation, Params, backward, forward
+from nnlib import ACTIVATIONS, Activation, Params
+from nnlib.plain_steps import PlainSteps
 
 FORMAT = "nnlib parameters 1"
 MAX_JSON = MAX_BYTES
@@ -135,36 +136,91 @@ def _loaded(found: dict[str, Any], n_inputs: int, n_outputs: int) -> Loaded | st
 
 
 SAME = 1e-14
-"""How far a weight may be off, against the largest, and what that may do to the loss, before a script goes on from the
-recorded weights."""
-MOST_ANCHORED = 250_000
-"""Recorded numbers that a script holds at most: about 5 MB."""
+"""How far a weight may be off, against the largest, and what that may do to the loss, before a script needs help."""
+FAR = 1e-10
+"""How far a weight may be off, against the largest, before a script that needs help goes on from the recorded weights.
+Far below the 1e-6 at which a script says that it is another run."""
 
 
-def anchors(room: Room, run: Run, n_steps: int) -> dict[int, Params]:
-    """Return the steps at which a script has to be put back on the recorded run, with the weights there.
+class Rehearsal:
+    """Goes along a recorded run with the plain arithmetic of a script, and notes where a script has to be put back.
 
     The last digit of a sum depends on the order in which it is taken, so a script's numbers differ by a few 1e-17. Most
     runs forget such differences. Some, above all with a large learning rate or with RMSProp, make them grow, like the
     weather; there a script can only follow the run if it is told now and then where the run was.
     """
-    X, Y = room.train.X, room.train.Y
-    rows = _shuffled(len(X), room.batch, np.random.default_rng(room.seed)) if room.batch else None
-    params, memory, found = room.start, room.optimizer.init(room.start), dict[int, Params]()
-    with np.errstate(over="ignore", invalid="ignore"):
-        for step in range(1, n_steps + 1):
-            x, y = (X, Y) if rows is None else (X[now := next(rows)], Y[now])
-            gradient = backward(room.network, params, forward(room.network, params, x), y).gradient
-            params, memory = room.optimizer.step(params, gradient, memory)
-            recorded = run.trajectory.params[step]
-            exact = recorded.to_vector()
-            off = params.to_vector() - exact
-            in_the_loss = np.abs(gradient.to_vector() * off).sum()
-            close = np.abs(off).max() <= SAME * np.abs(exact).max() and in_the_loss <= SAME
-            if not close or (found and step == n_steps):
-                found[step] = params = recorded
-                if len(found) * params.n_parameters > MOST_ANCHORED:
-                    break
+
+    def __init__(self, room: Room, run: Run) -> None:
+        self.room, self.run, self.step = room, run, 0
+        self.needs_help: int | None = None
+        """The first step after which a script's loss would be another one."""
+        self.found: list[int] = []
+        self.full = False
+        """Whether that needs more than `MAX_ANCHORED` recorded numbers; then it goes no further."""
+        X, Y = room.train.X, room.train.Y
+        self._samples = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
+        self._rows = _shuffled(len(X), room.batch, np.random.default_rng(room.seed)) if room.batch else None
+        self._steps = PlainSteps(room.network, room.start, room.optimizer)
+
+    def go_on(self, most: int) -> int:
+        """Follow the run for up to so many steps more; return how many steps are followed, or all if it is `full`."""
+        first, last = self.step + 1, min(self.step + most, self.run.n_steps)
+        if self.full or first > last:
+            return self.run.n_steps
+        recorded = self.run.trajectory.params[first : last + 1].to_vector()
+        largest = np.abs(recorded).max(1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for exact, scale in zip(recorded, largest.tolist(), strict=True):
+                rows = slice(None) if self._rows is None else next(self._rows)
+                self._steps.take(*(samples[:, rows] for samples in self._samples))
+                self.step += 1
+                off = np.abs(self._steps.vector - exact)
+                worst = off.max()
+                if self.needs_help is None and not (worst <= SAME * scale and self._steps.harm(off) <= SAME):
+                    self.needs_help = self.step
+                if not worst <= FAR * scale:
+                    self.found.append(self.step)
+                    self._steps.vector[:] = exact
+                    if len(self.found) * exact.size > MAX_ANCHORED:
+                        self.full = True
+                        return self.run.n_steps
+        return self.step
+
+    def anchors(self, n_steps: int) -> dict[int, Params] | None:
+        """Return the steps at which a script of so many steps is put back on the run, with the weights there.
+
+        None if they are too many. Raises ValueError if the run was not followed that far.
+        """
+        if self.full and self.step <= n_steps:
+            return None
+        if self.step < n_steps:
+            raise ValueError(f"the run was followed for {self.step} steps, not for {n_steps}")
+        steps = [step for step in self.found if step <= n_steps]
+        if self.needs_help is not None and self.needs_help <= n_steps and n_steps not in steps:
+            steps.append(n_steps)
+        return {step: self.run.trajectory.params[step] for step in steps}
+
+
+def is_brief(room: Room, n_steps: int) -> bool:
+    """Whether a script of so many steps is made in less than about a second, and surely holds few enough numbers."""
+    work = len(room.train.X) * sum(room.network.sizes[1:]) + CALLS_OF_A_STEP
+    return n_steps * work <= MAX_SCRIPT_AT_ONCE and n_steps * room.start.n_parameters <= MAX_ANCHORED
+
+
+CALLS_OF_A_STEP = 2000
+"""What the calls of a step cost, whatever they compute: as much as so many activations."""
+
+
+def anchors(room: Room, run: Run, n_steps: int) -> dict[int, Params]:
+    """Return the steps at which a script has to be put back on the recorded run, with the weights there.
+
+    Raises ValueError if they are too many.
+    """
+    rehearsal = Rehearsal(room, run)
+    rehearsal.go_on(n_steps)
+    found = rehearsal.anchors(n_steps)
+    if found is None:
+        raise ValueError(f"a script of {n_steps} steps would hold more than {MAX_ANCHORED} recorded numbers")
     return found
 
 
@@ -175,15 +231,18 @@ def _shuffled(n: int, size: int, rng: np.random.Generator) -> Iterator[Any]:
             yield order[at : at + size]
 
 
-def numpy_script(room: Room, run: Run, at: Moment) -> str:
-    """Return a script that needs numpy alone: the same data, start and steps, and it prints the loss."""
+def numpy_script(room: Room, run: Run, at: Moment, recorded: dict[int, Params] | None = None) -> str:
+    """Return a script that needs numpy alone: the same data, start and steps, and it prints the loss.
+
+    `recorded` are the `anchors` up to that step, if they are known.
+    """
     hidden, output = (_numpy_activation(f) for f in (room.network.hidden, room.network.output))
     names = ["W", "b"] if room.network.biases else ["W"]
     return NUMPY_SCRIPT.format(
         head=_head(room, at, "numpy"),
         data=_data(room, "np.array"),
         start=_start(room, "np.array"),
-        recorded=_recorded(anchors(room, run, at.step)),
+        recorded=_recorded(anchors(room, run, at.step) if recorded is None else recorded),
         hidden=hidden[0],
         hidden_slope=hidden[1],
         output=output[0],
@@ -203,13 +262,13 @@ def numpy_script(room: Room, run: Run, at: Moment) -> str:
     )
 
 
-def torch_script(room: Room, run: Run, at: Moment) -> str:
+def torch_script(room: Room, run: Run, at: Moment, recorded: dict[int, Params] | None = None) -> str:
     """Return the same as a script for PyTorch, in double precision; its gradients come from autograd."""
     return TORCH_SCRIPT.format(
         head=_head(room, at, "torch"),
         data=_data(room, "tensor"),
         start=_start(room, "parameter"),
-        recorded=_recorded(anchors(room, run, at.step)),
+        recorded=_recorded(anchors(room, run, at.step) if recorded is None else recorded),
         arrays="[*W, *b]" if room.network.biases else "W",
         hidden=_torch_activation(room.network.hidden),
         output=_torch_activation(room.network.output),

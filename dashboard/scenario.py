@@ -123,6 +123,21 @@ MAX_WORK = 150_000_000
 MAX_DESCENTS = 100_000_000
 """How many activations a page's descents of one network may compute: their steps times samples times units."""
 
+MAX_ENSEMBLE = 1_000_000_000
+"""How many activations a hundred seeds may compute, with their progress and a way to stop."""
+
+MAX_ENSEMBLE_STEPS = 2_000
+"""How many steps each of a hundred seeds takes at most."""
+
+MAX_WHY_STEPS = 400
+"""How many steps the experiment "why multiply by the slope?" takes at most; the plain way to descend is slow."""
+
+MAX_ANCHORED = 250_000
+"""How many recorded numbers a script that is taken home may hold, to be put back on its run: about 5 MB."""
+
+MAX_SCRIPT_AT_ONCE = 20_000_000
+"""How many activations of a run may be computed once more for a script without progress and a way to stop."""
+
 PAGE_BYTES = 32 * 2**20
 """What a page's records may take: four descents of MAX_RECORD numbers and what is read off them; tests measure it."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.experiment import network_of, raw_dataset
-from dashboard.scenario import ALL_STEPS, Scenario, affordable_steps, for_dataset
+from dashboard.scenario import ALL_STEPS, MAX_ENSEMBLE, MAX_ENSEMBLE_STEPS, Scenario, affordable_steps, for_dataset
 from dashboard.text import number, percent
 from nnlib import (
     OPTIMIZERS,
@@ -615,7 +615,6 @@ def _depth(name: str, network: Network, params: Params, data: Dataset) -> Depth:
 # --- many seeds -------------------------------------------------------------------------------------------------------
 
 N_SEEDS = 100
-MOST_ENSEMBLE_STEPS = 2000
 GOOD_ACCURACY = 0.95
 """A run whose training accuracy is at least this is called solved (a gate: all rows right)."""
 
@@ -635,8 +634,9 @@ class Ensemble:
 
 
 def ensemble_steps(room: Room) -> int:
-    """Return how many steps each start takes: the room's, up to a limit."""
-    return min(room.n_steps, MOST_ENSEMBLE_STEPS)
+    """Return how many steps each start takes: the room's, up to what is affordable."""
+    each = N_SEEDS * len(room.train.X) * sum(room.network.sizes[1:])
+    return max(1, min(room.n_steps, MAX_ENSEMBLE_STEPS, MAX_ENSEMBLE // each))
 
 
 def ensemble(room: Room, most: int, so_far: Ensemble | None = None) -> Ensemble:

@@ -6,14 +6,12 @@ from typing import Any
 import numpy as np
 
 from dashboard import experiment, scene
-from dashboard.scenario import Scenario, affordable
+from dashboard.scenario import MAX_WHY_STEPS, Scenario, affordable
 from dashboard.theme import DARK, LIGHT
 from nnlib import Array, GradientCheck, Network, Params, WeightRef, accuracy, backward, forward, loss_surface
 from nnlib.backprop import check_gradients, error_by_eps
 from nnlib.sabotage import SabotagePath, check_sabotaged_gradients, descend_with
 
-MOST_STEPS = 400
-"""The experiment takes as many steps as the sidebar says, but no more than this."""
 TOLERANCE = 1e-7
 """A gradient further than this from the central difference, by the largest gradient of the net, is wrong."""
 RESOLUTION = 61
@@ -73,7 +71,7 @@ def make_why(scenario: Scenario, activation: str, sabotage: str | None) -> Why:
     problem = experiment.make_problem(scenario)
     network = experiment.network_of(scenario, activation)
     X, Y = problem.dataset.X, problem.dataset.Y
-    n_steps = min(scenario.steps, MOST_STEPS)
+    n_steps = min(scenario.steps, MAX_WHY_STEPS)
 
     def run(name: str | None) -> Run:
         pair, full = (

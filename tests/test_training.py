@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 import nnlib as nn
 from dashboard import exports, training
 from dashboard import figures_training as pictures
-from dashboard.scenario import MAX_DESCENTS, MAX_RECORD, Scenario, for_dataset
+from dashboard.scenario import (
+    MAX_ANCHORED,
+    MAX_DESCENTS,
+    MAX_ENSEMBLE,
+    MAX_ENSEMBLE_STEPS,
+    MAX_RECORD,
+    MAX_SCRIPT_AT_ONCE,
+    Scenario,
+    for_dataset,
+)
 from dashboard.theme import DARK, LIGHT
 from nnlib import ACTIVATIONS, OPTIMIZERS
 
@@ -376,3 +385,53 @@ def test_the_work_of_the_longest_run_is_bounded():
     )
     assert room.n_steps == MAX_DESCENTS // (500 * (2 * 6 + 1))
     assert "500 samples, so a run is kept to 15,384 steps" in room.messages[0]
+
+
+def test_the_work_of_a_hundred_seeds_is_bounded():
+    large = training.make_room(
+        Scenario(**for_dataset("spirals") | {"samples": 500, "hidden_sizes": "8 8 8 8 8 8"}, steps=1000)
+    )
+    each = training.N_SEEDS * len(large.train.X) * (6 * 8 + 1)
+    assert training.ensemble_steps(large) == MAX_ENSEMBLE // each < 1000
+    assert training.ensemble_steps(training.make_room(Scenario(steps=20_000))) == MAX_ENSEMBLE_STEPS
+    assert training.ensemble_steps(training.make_room(Scenario(steps=300))) == 300
+
+
+def test_scripts_that_are_made_at_once_are_of_short_runs():
+    room = training.make_room(Scenario(steps=20_000))
+    assert exports.is_brief(room, 1000)
+    most = MAX_SCRIPT_AT_ONCE // (len(room.train.X) * 5 + exports.CALLS_OF_A_STEP)
+    assert exports.is_brief(room, most)
+    assert not exports.is_brief(room, most + 1)
+    # As many recorded weights as a script may hold at most are no reason to refuse it.
+    many = training.make_room(Scenario(hidden_sizes="8 8 8 8 8 8", biases=True))
+    assert not exports.is_brief(many, MAX_ANCHORED // many.start.n_parameters + 1)
+
+
+def test_a_rehearsal_in_pieces_is_the_one_in_one_go():
+    _, room, run = trained(optimizer="rmsprop", lr=0.5, batch=16, biases=True)
+    pieces = exports.Rehearsal(room, run)
+    while pieces.step < run.n_steps:
+        assert pieces.go_on(77) == pieces.step
+    for step in (100, 555, 1000):
+        found = exports.anchors(room, run, step)
+        assert found
+        assert pieces.anchors(step).keys() == found.keys()
+    brief = exports.Rehearsal(room, run)
+    brief.go_on(50)
+    with pytest.raises(ValueError, match="followed for 50 steps"):
+        brief.anchors(51)
+
+
+def test_a_run_that_a_script_cannot_follow_is_known(monkeypatch):
+    _, room, run = trained(optimizer="rmsprop", lr=0.5)
+    first, second, *_ = exports.anchors(room, run, 1000)
+    monkeypatch.setattr(exports, "MAX_ANCHORED", run.trajectory.start.n_parameters)
+    rehearsal = exports.Rehearsal(room, run)
+    assert rehearsal.go_on(1000) == 1000
+    assert rehearsal.full
+    assert rehearsal.step == second
+    assert rehearsal.anchors(second) is None
+    assert rehearsal.anchors(second - 1).keys() == {first, second - 1}
+    with pytest.raises(ValueError, match="recorded numbers"):
+        exports.anchors(room, run, 1000)

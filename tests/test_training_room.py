@@ -236,3 +236,33 @@ def test_long_work_looks_up_often_enough_to_be_stopped(monkeypatch, seconds_a_st
     jobs.work(job, 20_000, advance, 1)
     assert job["done"] == 20_000
     assert max(took) <= jobs.CHUNK_SECONDS
+
+
+def test_the_scripts_of_a_long_run_are_prepared_first(app):
+    def scripts():
+        return [d.label for d in app.get("download_button") if "script" in d.label]
+
+    app.segmented_control(key="room_view").set_value("export").run()
+    assert scripts() == ["numpy script", "PyTorch script"]
+    assert not any(b.label == "Prepare the scripts" for b in app.button)
+    app.session_state["steps"] = 12_000
+    app.run()
+    assert scripts() == []
+    button(app, "Prepare the scripts").click().run()
+    assert_alive(app)
+    assert scripts() == ["numpy script", "PyTorch script"]
+    assert not any(b.label == "Prepare the scripts" for b in app.button)
+
+
+def test_a_run_that_no_script_can_follow_says_so(app, monkeypatch):
+    monkeypatch.setattr(exports, "MAX_ANCHORED", 20)
+    app.session_state["optimizer"] = "rmsprop"
+    app.session_state["lr"] = 0.5
+    app.segmented_control(key="room_view").set_value("export").run()
+    button(app, "Prepare the scripts").click().run()
+    assert_alive(app)
+    assert any("Choose an earlier step" in w.value for w in app.warning)
+    assert not any("script" in d.label for d in app.get("download_button"))
+    app.session_state["room_step"] = 1
+    app.run()
+    assert sum("script" in d.label for d in app.get("download_button")) == 2

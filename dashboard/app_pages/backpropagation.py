@@ -6,8 +6,9 @@ import streamlit as st
 
 import nnlib
 from dashboard import components, controls, figures_backprop, walk_views
+from dashboard.scenario import MAX_WHY_STEPS
 from dashboard.text import count, number, plural
-from dashboard.why import MOST_STEPS, TOLERANCE, eps_samples
+from dashboard.why import TOLERANCE, eps_samples
 from nnlib.sabotage import SABOTAGES
 
 s = controls.scenario()
@@ -97,8 +98,8 @@ def why_the_slope() -> None:
     st.markdown(walk_views.check_words(why))
     controls.check_table(why.check, TOLERANCE)
     st.caption(
-        f"Both runs take {plural(min(s.steps, MOST_STEPS), 'step')} at learning rate {number(s.lr)}. A cell is wrong "
-        f"if it differs from the central difference by more than {number(TOLERANCE)} of the largest gradient."
+        f"Both runs take {plural(min(s.steps, MAX_WHY_STEPS), 'step')} at learning rate {number(s.lr)}. A cell is "
+        f"wrong if it differs from the central difference by more than {number(TOLERANCE)} of the largest gradient."
     )
     with st.expander("How far can the check be trusted?"):
         picture = figures_backprop.eps_v(controls.eps_errors_for(s, controls.walk_activation(s)), colours)

@@ -62,7 +62,7 @@ with st.container():
                 f"floating point. The last finite loss is {number(trial.path.loss[-1])}."
             )
     if limits.limit and s.lab_case == "network":
-        whole = rates.full_limit(lab)
+        whole = controls.full_limit(lab)
         st.caption(
             f"When all {plural(lab.start.n_parameters, 'parameter')} learn, the largest curvature of the full Hessian "
             f"counts: the limit there is {number(whole) if whole else 'not defined'}."

@@ -102,9 +102,9 @@ def run_and_closer_look() -> None:
             "export": "Take it home",
         }
     )
+    if s.room_view in ("seeds", "export") and room is not page_room and controls.at_rest():
+        st.rerun()  # what is below belongs to the run before
     if s.room_view == "seeds":
-        if room is not page_room and controls.at_rest():
-            st.rerun()  # what is below belongs to the run before
         return
     hidden_names = [name.removesuffix("_out") for name in network.symbols[2:-1:2]]
     if s.room_view == "units":
@@ -188,20 +188,7 @@ def run_and_closer_look() -> None:
                 "application/json",
                 "The weights after this step. They can be loaded again below.",
             )
-            controls.download(
-                "numpy script",
-                lambda: exports.numpy_script(room, run, now),
-                "run_numpy.py",
-                "text/x-python",
-                "Trains this network again. It needs numpy alone.",
-            )
-            controls.download(
-                "PyTorch script",
-                lambda: exports.torch_script(room, run, now),
-                "run_torch.py",
-                "text/x-python",
-                "The same with PyTorch, in double precision.",
-            )
+            controls.script_downloads(room, run, now)
         controls.load_parameters(room)
         st.subheader("One picture", anchor=False)
         layer = min(s.room_layer, network.n_layers - 1) - 1
@@ -247,6 +234,8 @@ with st.container():
             )
             st.table(pictures.seeds_table(ended), hide_index=True, border="horizontal")
             controls.use_seed_button()
+    elif s.room_view == "export":
+        controls.prepare_scripts(room, controls.room_run(room, quiet=True))
 
 # --- Try this ---------------------------------------------------------------------------------------------------------
 st.header("Try this", anchor=False)

@@ -44,8 +44,15 @@ from dashboard.controls.descents import (
     start_slider,
     weight_table,
 )
-from dashboard.controls.exports import download, load_parameters, picture_to_keep, room_picture
-from dashboard.controls.learning_rate import lab, optimizers, others, rate_sweep
+from dashboard.controls.exports import (
+    download,
+    load_parameters,
+    picture_to_keep,
+    prepare_scripts,
+    room_picture,
+    script_downloads,
+)
+from dashboard.controls.learning_rate import full_limit, lab, optimizers, others, rate_sweep
 from dashboard.controls.live_parts import Follows, live_part
 from dashboard.controls.memory import keep_within_bounds
 from dashboard.controls.session import at_rest, colours, opening_of, paint, scenario, within

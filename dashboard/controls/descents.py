@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import experiment
 from dashboard.components.live_slider import live_slider
-from dashboard.controls.jobs import FIRST_CHUNK, PATIENCE, job_of, work
+from dashboard.controls.jobs import FIRST_CHUNK, PATIENCE, job_of, saying, work
 from dashboard.controls.session import (
     MOVING_KEY,
     PAGE_ONLY,
@@ -134,12 +134,14 @@ def columns_for(s: Scenario, problem: Problem, quiet: bool = False) -> tuple[Col
     runs = job["result"]
     n_steps = runs[0].pair.n_steps
     key = (values(s, {"probe", *PAGE_ONLY, *PAGE_CHOICES}), s.other_starts, n_steps, moving)
+    place_of_words = None if quiet else st.container()
     if job.get("columns_key") != key:
-        known, kept = state.get(GROUND_KEY, (None, None)), _kept_paths(s, n_steps)
-        job["columns"] = tuple(
-            experiment.make_column(s, problem, place, runs[place], known[place], moving, kept[place])
-            for place in (0, 1)
-        )
+        with saying("Computing the loss surfaces and the kept paths ...", place_of_words):
+            known, kept = state.get(GROUND_KEY, (None, None)), _kept_paths(s, n_steps)
+            job["columns"] = tuple(
+                experiment.make_column(s, problem, place, runs[place], known[place], moving, kept[place])
+                for place in (0, 1)
+            )
         job["columns_key"] = key
         state[GROUND_KEY] = tuple(column.ground for column in job["columns"])
     first, second = job["columns"]

@@ -1,7 +1,8 @@
 """Long work: chunk by chunk, with its progress and a way to stop it."""
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import streamlit as st
@@ -17,6 +18,16 @@ CHUNK_SECONDS = 0.2
 
 PATIENCE = 0.5
 """Work that takes longer than this many seconds shows its progress and can be stopped."""
+
+
+@contextmanager
+def saying(words: str, where: Any) -> Iterator[None]:
+    """Say what is computed meanwhile, if it takes longer than a moment, in a container that is always there.
+
+    Without a container, None, not a word is said.
+    """
+    with where.container() if where else nullcontext(), st.spinner(words) if where else nullcontext():
+        yield
 
 
 def job_of(name: str, key: Hashable, held: Any = None) -> dict[str, Any]:

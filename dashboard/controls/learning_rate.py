@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import rates
+from dashboard.controls.jobs import saying
 from dashboard.controls.session import PAGE_ONLY, put, remembered, state, values
 from dashboard.experiment import Problem
 from dashboard.rates import Lab
@@ -17,21 +18,30 @@ from nnlib import Array, Trajectory
 
 def lab(s: Scenario, problem: Problem) -> Lab:
     """Return the laboratory of a Scenario; it does not depend on any rate, so most changes keep it."""
-    return remembered("lab", values(s, NOT_FOR_THE_LAB), lambda: rates.make_lab(s, problem, s.lab_case == "bowl"))
+    with saying("Measuring the curvature ...", st.container()):
+        return remembered("lab", values(s, NOT_FOR_THE_LAB), lambda: rates.make_lab(s, problem, s.lab_case == "bowl"))
 
 
 def rate_sweep(laboratory: Lab) -> tuple[Array, Array]:
     """Return the sweep over all rates; computed once for a laboratory."""
-    return remembered("sweep", laboratory.origin, lambda: rates.sweep(laboratory))
+    with saying("Trying every rate ...", st.container()):
+        return remembered("sweep", laboratory.origin, lambda: rates.sweep(laboratory))
+
+
+def full_limit(laboratory: Lab) -> float | None:
+    """Return the limit when all parameters learn; computed once for a laboratory."""
+    with saying("Computing the full Hessian ...", st.container()):
+        return remembered("full_limit", laboratory.origin, lambda: rates.full_limit(laboratory))
 
 
 def optimizers(laboratory: Lab) -> tuple[dict[str, Trajectory], dict[str, float]]:
     """Return every optimizer's descent and rate; computed once for a laboratory."""
-    return remembered(
-        "optimizers",
-        laboratory.origin,
-        lambda: (rates.compare_optimizers(laboratory), rates.optimizer_rates(laboratory)),
-    )
+    with saying("Descending with every optimizer ...", st.container()):
+        return remembered(
+            "optimizers",
+            laboratory.origin,
+            lambda: (rates.compare_optimizers(laboratory), rates.optimizer_rates(laboratory)),
+        )
 
 
 def others(where: Any = st) -> list[str]:

@@ -129,6 +129,10 @@ def room_seeds(here: Room) -> training.Outcome | None:
             on_click=lambda: job.update(asked=True),
             help=f"The same data and settings, seeds 0 to {training.N_SEEDS - 1}, {count(total)} steps each.",
         )
+        if total < here.n_steps:
+            offer.caption(
+                f"A hundred runs are more work than one: each takes {count(total)} of the {count(here.n_steps)} steps."
+            )
         return None
 
     def advance(chunk: int) -> int:
