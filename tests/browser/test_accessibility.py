@@ -266,3 +266,38 @@ def test_a_lesson_by_keyboard(page):
     settle(page)
     type_in(page, "^INPUT Your answer", "4.4")
     page.get_by_text("Yes, that is it.").wait_for()
+
+
+def test_a_path_is_kept_by_keyboard(page):
+    open_page(page, "?steps=20")
+    page.wait_for_selector(".nn-stage[data-state=ready]")
+    go_to(page, "^BUTTON .*Keep this path", "Enter")
+    page.wait_for_url(re.compile("other_starts="))
+    go_to(page, "^BUTTON .*Undo own start", "Enter")
+    page.wait_for_url(lambda url: "other_starts=" not in url)
+
+
+def test_a_hundred_seeds_start_and_stop_by_keyboard(page):
+    # Enough work to be under way still when the focus has come to the button.
+    open_page(page, "training_room?hidden_layers=6&hidden_units=8&room_view=seeds&steps=2000")
+    tab_to(page, "^BUTTON .*Train 100 seeds")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Stop", exact=True).wait_for()
+    tab_to(page, "^BUTTON Stop$")
+    page.keyboard.press("Enter")
+    page.get_by_text("Stopped after").wait_for()
+    settle(page)
+    expect(page.get_by_role("button", name="Continue")).to_be_visible()
+
+
+def test_a_file_is_chosen_by_keyboard(page):
+    open_page(page, "training_room?steps=20")
+    go_to(page, "^SUMMARY .*Your own data", "Enter")
+    tab_to(page, "^BUTTON .*(Upload|Browse)")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(
+        {"name": "own.csv", "mimeType": "text/csv", "buffer": b"a,b,label\n1,2,x\n3,1,y\n2,5,x\n0,1,y\n"}
+    )
+    settle(page)
+    page.wait_for_url(re.compile("dataset=own"))
