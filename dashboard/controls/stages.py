@@ -72,12 +72,19 @@ def show_slice(piece: Slice) -> None:
     film(piece.film, key)
 
 
+RATES = "rates"
+"""The stage of the learning-rate page that comes first."""
+
+
 def show_rates(laboratory: Lab, runs: Sequence[Run], key: str) -> None:
     """Draw several descents on the lab's one surface."""
     surface = remembered(f"{key} surface", laboratory.origin, lambda: rates.surface(laboratory))
     ground(surface, key)
     scene = figures.rates_scene(laboratory, surface, runs, key)
-    stage(state, key, **scene, camera_group="lab", clock_group=key, **_view(runs))
+    opens = _view(runs)
+    if key != RATES:
+        opens["at"] = None  # a link holds one step, that of the page's first clock
+    stage(state, key, **scene, camera_group="lab", clock_group=key, **opens)
 
 
 def show_why(why: Why) -> None:
