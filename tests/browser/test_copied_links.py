@@ -13,7 +13,7 @@ from tests.browser.test_training_room import type_into
 SEEN = """() => {
   const all = (root) => [...root.querySelectorAll("*")].flatMap((e) => [e, ...(e.shadowRoot ? all(e.shadowRoot) : [])])
   const shown = (e) => e.checkVisibility({ visibilityProperty: true })
-  const aside = [".nn-copy", "style", "script",
+  const aside = [".nn-copy", "style", "script", ".xtick", ".ytick",
     ...["IconMaterial", "ExpanderIcon", "TooltipContent"].map((kind) => `[data-testid=st${kind}]`)].join()
   const nodes = all(document.querySelector('[data-testid="stApp"]')).filter((e) => !e.closest(aside))
   const name = (e) => e.getAttribute("aria-label") ?? e.labels?.[0]?.textContent ?? ""
