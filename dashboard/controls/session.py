@@ -83,12 +83,14 @@ def paint() -> None:
 
     Give formulas room above, where Streamlit cuts off the tops of tall ones. And hide a button that is gone: Streamlit
     keeps it as long as it has the focus. The next press would take the focus, all below would move up from under the
-    hand, and the click would be lost.
+    hand, and the click would be lost. Show the button that copies a piece of code always: Streamlit shows it to a hand
+    that hovers, so a keyboard or a finger never found it.
     """
     colour = f"light-dark({tokens('light').paper}, {tokens('dark').paper})"
     st.html(
         f'<style>[data-testid="stBaseButton-primary"]:enabled {{ color: {colour} }}'
         "[data-retained]:has(> .stButton) { display: none }"
+        '[data-testid="stCode"] [data-testid="stBaseButton-elementToolbar"] { visibility: visible }'
         ".katex-display { margin-block: 10px !important; padding-block: 6px }</style>"
     )
 

@@ -262,6 +262,10 @@ def test_a_lesson_by_keyboard(page):
     type_in(page, "^INPUT Tolerance", "0.5")
     made = re.compile(r"chain_rule\?v=1&steps=20&hide=pages&task=What\+now%3F&answer=4&tolerance=0.5")
     expect(page.get_by_test_id("stCode").first).to_contain_text(made)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    for copied in page.get_by_test_id("stCode").all_inner_texts():
+        go_to(page, "^BUTTON Copy to clipboard", "Enter")
+        assert page.evaluate("navigator.clipboard.readText()") == copied.strip()
     page.goto(page.get_by_test_id("stCode").first.inner_text().strip())
     settle(page)
     type_in(page, "^INPUT Your answer", "4.4")
