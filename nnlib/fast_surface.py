@@ -100,7 +100,10 @@ def sum_squared_errors(task: Grid) -> Array:
         return sum_squared_errors(task.turned()).T
     network, params, X, Y, first, second, first_values, second_values = task
     dtype = np.result_type(*params.weights, *params.biases, X, Y)
-    portion = portion_of(len(X), max(len(first_values), len(second_values)) * max(network.sizes[1:]))
+    # Weights that feed two different outputs never meet: they need memory for two curves only.
+    curves_only = first.layer == network.n_layers - 1 and first.column != second.column
+    units_at_once = 1 if curves_only else max(network.sizes[1:])
+    portion = portion_of(len(X), max(len(first_values), len(second_values)) * units_at_once)
     total = np.empty((len(second_values), len(first_values)), dtype)
     grid = [
         GridWeight(first, FIRST, first_values.astype(dtype)[None, None, None, :]),
@@ -130,9 +133,13 @@ def _add_squares(errors: Array, total: Array, fresh: bool = False) -> None:
 
 
 def portion_of(n_samples: int, per_sample: int) -> int:
-    """Return how many samples to take at once, all about as many: a row of the grid must not need much memory."""
-    portion = max(FEWEST_SAMPLES, BLOCK // per_sample)
-    return -(-n_samples // -(-n_samples // portion))
+    """Return how many samples to take at once: a row of the grid must not need much memory."""
+    return _evenly(n_samples, max(FEWEST_SAMPLES, BLOCK // per_sample))
+
+
+def _evenly(n: int, most: int) -> int:
+    """Return how many of n to take at once, at most so many, and every time about as many."""
+    return -(-n // -(-n // most))
 
 
 def _until_they_meet(
@@ -230,7 +237,7 @@ def _blocks(
     n_rows, n_columns = grid_shape
     room = 2 * BLOCK if layer == network.n_layers - 1 else BLOCK  # later layers need memory of their own
     per_row = max(len(meeting.places), *network.sizes[layer + 2 :], 1) * n_columns
-    n_samples = max(1, min(target.shape[1], room // (per_row * ROWS_AT_LEAST)))
+    n_samples = _evenly(target.shape[1], max(1, room // (per_row * ROWS_AT_LEAST)))
     rows_at_once = max(1, min(n_rows, room // (per_row * n_samples)))
     size = n_samples * rows_at_once * n_columns
     places, later = meeting.places, []
