@@ -220,14 +220,14 @@ def output_grids(
     n_first, n_second = len(first_values), len(second_values)
     grids = np.empty((*params.runs, network.sizes[-1], n_second, n_first), dtype)
     activate = InPlace.of(network.activation(0), 0, dtype, math.inf)
-    W, bias = _layers(network, params)[0]
+    (W, bias), *layers = _layers(network, params)
     W, bias = activate.scale * W, activate.scale * (bias - activate.shift)
     P = W[..., second, None, None] * second_values[:, None]
     Q = W[..., first, None, None] * first_values + (W @ rest)[..., None, None] + bias[..., None]
     per_row = n_first * max(network.sizes[1:])
     rows = max(1, min(n_second, 2 * BLOCK // per_row))
     at_once = max(1, BLOCK // (rows * per_row))
-    later = _later(network, params, at_once * rows * n_first)
+    later = _later(network, layers, at_once * rows * n_first)
     low, span = stretch(network.output)
     with borrowed() as scratch, np.errstate(all="ignore"):
         meeting = OuterMeeting(activate, P.astype(dtype, copy=False), Q.astype(dtype, copy=False))
@@ -257,10 +257,10 @@ def output_grids(
     return grids
 
 
-def _later(network: Network, params: Params, size: int) -> list[tuple[InPlace, Array, Array | None]]:
-    """Return the activation, weights and biases of every layer behind the first; None for biases that are all 0."""
+def _later(network: Network, layers: list[Layer], size: int) -> list[tuple[InPlace, Array, Array | None]]:
+    """Return the activation, weights and biases of the layers behind the first; None for biases that are all 0."""
     result: list[tuple[InPlace, Array, Array | None]] = []
-    for layer, (W, b) in enumerate(_layers(network, params)[1:], 1):
+    for layer, (W, b) in enumerate(layers, 1):
         bounded = network.activation(layer - 1).form is not None
         largest = float((np.abs(W).sum(-1) + np.abs(b[..., 0])).max()) if bounded else math.inf
         activate = InPlace.of(network.activation(layer), size * network.sizes[layer + 1], W.dtype, largest)
