@@ -31,8 +31,12 @@ def _layers(network: Network, params: Params) -> list[Layer]:
     layers = []
     low, span = 0.0, 1.0
     for layer, W in enumerate(params.weights):
-        b = params.biases[layer] if network.biases else np.zeros_like(W[..., 0, :])
-        layers.append((np.ascontiguousarray(span * W.mT), (b + low * W.sum(-2))[..., None]))
+        b = params.biases[layer] if network.biases else np.zeros(W[..., 0, :].shape, W.dtype)
+        if low != 0:
+            b = b + low * W.sum(-2)
+        if span != 1:
+            W = span * W
+        layers.append((np.ascontiguousarray(W.mT), b[..., None]))
         low, span = stretch(network.activation(layer))
     return layers
 

@@ -138,7 +138,9 @@ def decision_grid(
         raise ValueError(f"expected two lists of values and {n_inputs} fixed inputs, got shapes {rest.shape} for those")
     if not all(np.isfinite(values).all() for values in (*grids, rest)):
         raise ValueError("the inputs must be finite numbers")
-    flat = params.from_vector(params.to_vector().reshape(-1, params.n_parameters))
+    flat = params
+    if len(params.runs) != 1:
+        flat = params.from_vector(params.to_vector().reshape(-1, params.n_parameters))
     outputs = output_grids(network, flat, first, second, grids[0], grids[1], rest)
     return outputs.reshape(*params.runs, *outputs.shape[1:])
 
