@@ -230,7 +230,7 @@ def test_a_selected_row_is_what_the_backpropagation_page_follows(visit):
 
 
 def test_a_hundred_large_networks_can_be_stopped_and_do_not_hold_anybody_up(visit):
-    # A minute or two of work, so that a machine that is many times as fast does not finish it before the click either;
+    # As much work as seeds may be, half a minute, so that a quick machine does not finish it before the click either;
     # the room's own run ends at once, so that its record is small enough to be kept on another page.
     heavy = {"hidden_sizes": "8 8 8 8 8 8", "optimizer": "adam", "lr": 0.1, "samples": 500, "dataset": "spirals"}
     page = visit(2, room_view="seeds", steps=2000, stop_loss=1, **heavy)
@@ -243,7 +243,7 @@ def test_a_hundred_large_networks_can_be_stopped_and_do_not_hold_anybody_up(visi
     note = page.get_by_text("Stopped after")
     note.wait_for()
     done, wanted = map(int, re.findall(r"\d+", note.inner_text().replace(",", "")))
-    assert 0 < done < wanted == 2000
+    assert 0 < done < wanted < 2000
     go_on.click()
     stop.wait_for()
     expect(note).to_be_hidden()
