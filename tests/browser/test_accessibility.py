@@ -312,29 +312,30 @@ def test_a_cell_is_typed_by_keyboard(page):
     open_page(page, "training_room?steps=20")
     go_to(page, "^SUMMARY .*Your own data", "Enter")
     field = page.locator("#portal").locator("textarea, input").first
-    for _ in range(5):
-        # A table that is just being drawn anew forgets which cell was chosen.
+    for _ in range(10):
+        # A table that is just being drawn anew forgets which cell was chosen, or what is typed.
         tab_to(page, "^CANVAS .*label")
         for key in ("ArrowDown", "ArrowRight", "Enter"):
             page.keyboard.press(key)
         with suppress(TimeoutError):
-            field.wait_for(timeout=5000)
+            field.wait_for(timeout=3000)
+            page.keyboard.press("Control+A")
+            page.keyboard.type("0.75")
+            page.keyboard.press("Enter")
+            page.wait_for_url(re.compile("dataset=own&.*data="), timeout=3000)
             break
-    page.keyboard.press("Control+A")
-    page.keyboard.type("0.75")
-    page.keyboard.press("Enter")
-    page.wait_for_url(re.compile("dataset=own&.*data="))
+        page.keyboard.press("Escape")
     expect(page.locator("canvas td", has_text=re.compile("^0.75$"))).to_have_count(1)
 
 
 def test_a_sample_is_chosen_from_the_table_by_keyboard(page):
     open_page(page, "training_room?steps=20&room_view=rows")
-    for _ in range(5):
+    for _ in range(10):
         tab_to(page, "^CANVAS .*sepal")
-        for key in ("ArrowDown", "ArrowDown", "Shift+Space"):
+        for key in ("ArrowUp", "ArrowUp", "ArrowUp", "ArrowDown", "ArrowDown", "Shift+Space"):
             page.keyboard.press(key)
         with suppress(TimeoutError):
-            page.wait_for_url(re.compile("walk_sample=3"), timeout=5000)
+            page.wait_for_url(re.compile("walk_sample=3"), timeout=3000)
             break
     go_to(page, "^A .*Follow sample 3", "Enter")
     page.get_by_role("heading", name="How does one error reach").wait_for()
