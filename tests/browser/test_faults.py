@@ -31,10 +31,13 @@ class Wire:
         while True:
             try:
                 near = self.listener.accept()[0]
-                far = socket.create_connection(("127.0.0.1", self.server))
-            except OSError:  # the wire is taken away, or there is no server: the browser is refused
-                if self.listener.fileno() < 0:
+            except OSError:
+                if self.listener.fileno() < 0:  # the wire is taken away
                     return
+                continue
+            try:
+                far = socket.create_connection(("127.0.0.1", self.server))
+            except OSError:  # there is no server: the browser is refused
                 near.close()
                 continue
             self.ends += [near, far]
