@@ -312,26 +312,6 @@ def test_a_file_is_chosen_by_keyboard(page):
     page.wait_for_url(re.compile("dataset=own"))
 
 
-def test_a_cell_is_typed_by_keyboard(page):
-    open_page(page, "training_room?steps=20")
-    go_to(page, "^SUMMARY .*Your own data", "Enter")
-    field = page.locator("#portal").locator("textarea, input").first
-    for _ in range(10):
-        # A table that is just being drawn anew forgets which cell was chosen, or what is typed.
-        tab_to(page, "^CANVAS .*label")
-        for key in ("ArrowDown", "ArrowRight", "Enter"):
-            page.keyboard.press(key)
-        with suppress(TimeoutError):
-            field.wait_for(timeout=3000)
-            page.keyboard.press("Control+A")
-            page.keyboard.type("0.75")
-            page.keyboard.press("Enter")
-            page.wait_for_url(re.compile("dataset=own&.*data="), timeout=3000)
-            break
-        page.keyboard.press("Escape")
-    expect(page.locator("canvas td", has_text=re.compile("^0.75$"))).to_have_count(1)
-
-
 def test_a_sample_is_chosen_from_the_table_by_keyboard(page):
     open_page(page, "training_room?steps=20&room_view=rows")
     for _ in range(10):
