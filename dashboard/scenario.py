@@ -330,9 +330,9 @@ def affordable_steps(
     steps = max(1, min(wanted, by_record, by_work))
     if steps == wanted:
         return steps, []
-    why = f"This network has {n_parameters} parameters" if steps == by_record else "This network is large"
-    many = f" for {n_samples} samples" if steps != by_record else ""
-    return steps, [f"{why}{many}, so a run is kept to {steps:,} steps instead of {wanted:,}."]
+    factors = [f"{n_units} units", f"{n_samples} samples"] + [f"{n_descents} descents"] * (n_descents > 1)
+    why = f"{n_parameters} parameters" if steps == by_record else ", ".join(factors[:-1]) + f" and {factors[-1]}"
+    return steps, [f"With {why} a run is kept to {steps:,} steps instead of {wanted:,}."]
 
 
 def is_text(name: str, text: str) -> bool:

@@ -376,7 +376,7 @@ def test_random_bytes_are_no_parameters(content):
 def test_the_record_of_the_largest_run_is_bounded():
     room = training.make_room(Scenario(hidden_sizes="8 8 8 8 8 8", biases=True, steps=20_000))
     assert room.n_steps * room.start.n_parameters <= MAX_RECORD
-    assert "parameters, so a run is kept to" in room.messages[0]
+    assert "With 427 parameters a run is kept to" in room.messages[0]
 
 
 def test_the_work_of_the_longest_run_is_bounded():
@@ -384,7 +384,7 @@ def test_the_work_of_the_longest_run_is_bounded():
         Scenario(**for_dataset("spirals") | {"samples": 500, "hidden_sizes": "2 2 2 2 2 2"}, steps=20_000)
     )
     assert room.n_steps == MAX_DESCENTS // (500 * (2 * 6 + 1))
-    assert "500 samples, so a run is kept to 15,384 steps" in room.messages[0]
+    assert "With 13 units and 500 samples a run is kept to 15,384 steps instead of 20,000." in room.messages[0]
 
 
 def test_the_work_of_a_hundred_seeds_is_bounded():

@@ -142,7 +142,7 @@ def turned(page):
 
 
 def stepped_back(page):
-    """Move the first clock from its end; a picture that is just being made anew puts it back there."""
+    """Move a clock from its end; a picture that is just being made anew puts it back there."""
     slider = page.get_by_role("slider", name="Step").first
 
     def is_away():
@@ -153,8 +153,8 @@ def stepped_back(page):
     until(page, is_away)
 
 
-AWAY = """() => { const [clock] = globalThis[Symbol.for("nnlib.stage")].clocks.values()
-  return [...clock.members].some((view) => view.drawn && view.t < view.last) }"""
+AWAY = """() => [...globalThis[Symbol.for("nnlib.stage")].clocks.values()].some(({ members }) =>
+  [...members].some((view) => view.drawn && view.t < view.last))"""
 
 
 def cell_typed(page):
