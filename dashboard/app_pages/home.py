@@ -163,13 +163,10 @@ def facts_beside(place: int) -> None:
     """Say what there is to say about one column. It waits until the hand lets go."""
     s, columns = present()
     with st.container(key=f"facts_{sides[place]}"):
-        st.markdown(facts(s, columns[place], columns))
+        st.markdown(facts(s, names[place], columns[place], columns))
 
 
-DESCENT = "Gradient descent from the same start"
-
-
-def facts(s: Scenario, column: Column, columns: tuple[Column, Column]) -> str:
+def facts(s: Scenario, name: str, column: Column, columns: tuple[Column, Column]) -> str:
     """Return what there is to say about one column: its surface, its two weights, how its network learnt and why."""
     ground, pair = column.ground, column.runs.pair
     low, high = ground.heights
@@ -182,7 +179,7 @@ def facts(s: Scenario, column: Column, columns: tuple[Column, Column]) -> str:
         f"- Largest gradient that backpropagation finds, looking at {plural(ground.n_field, 'grid point')}: "
         f"**{number(ground.steepest)}**.",
     ]
-    parts = ["\n".join(filter(None, lines)), f"### {DESCENT}", controls.weight_table(column)]
+    parts = ["\n".join(filter(None, lines)), f"### {name}: gradient descent from the same start", controls.weight_table(column)]
     for which, run in (("two weights", pair), ("whole net", column.runs.full)):
         if run.diverged_at >= 0:
             parts.append(f":red[**{diverged(f'run of the {which}', int(run.diverged_at))}**]")
