@@ -107,7 +107,7 @@ def test_opening_state_shows_the_phenomenon(app):
 def test_the_argument_has_its_three_sections_in_order(app):
     blocks = [str(block.value) for block in app.main if block.type in ("header", "markdown")]
     lines = [line for block in blocks for line in block.splitlines()]
-    wanted = ("The two functions and", "The loss over two", "### Step: gradient descent from the same", "The gradient is a")
+    wanted = ("The two functions and", "The loss over two", "### Step: gradient descent", "The gradient is a")
     places = [next(i for i, line in enumerate(lines) if line.startswith(start)) for start in wanted]
     assert places == sorted(places)
 

@@ -133,8 +133,8 @@ def test_many_samples_get_fewer_steps_and_all_paths_together_stay_within_the_wor
     problem = experiment.make_problem(s.changed(second="W7[1,1]", other_starts=packed(starts)))
     n_descents, each = 2 + len(starts) // 2, 500 * (2 * 6 + 1)
     assert problem.n_steps == MAX_DESCENTS // (each * n_descents)
-    said = f"13 units, 500 samples and {n_descents} descents a run is kept to {problem.n_steps:,} steps instead of 20,000."
-    assert said in problem.messages[0]
+    assert f"13 units, 500 samples and {n_descents} descents" in problem.messages[0]
+    assert f"a run is kept to {problem.n_steps:,} steps instead of 20,000." in problem.messages[0]
     assert "kept to" not in "".join(experiment.make_problem(s.changed(steps=2564)).messages)
 
 

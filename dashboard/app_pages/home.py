@@ -179,7 +179,11 @@ def facts(s: Scenario, name: str, column: Column, columns: tuple[Column, Column]
         f"- Largest gradient that backpropagation finds, looking at {plural(ground.n_field, 'grid point')}: "
         f"**{number(ground.steepest)}**.",
     ]
-    parts = ["\n".join(filter(None, lines)), f"### {name}: gradient descent from the same start", controls.weight_table(column)]
+    parts = [
+        "\n".join(filter(None, lines)),
+        f"### {name}: gradient descent from the same start",
+        controls.weight_table(column),
+    ]
     for which, run in (("two weights", pair), ("whole net", column.runs.full)):
         if run.diverged_at >= 0:
             parts.append(f":red[**{diverged(f'run of the {which}', int(run.diverged_at))}**]")
