@@ -1,7 +1,7 @@
 """The types that every module shares, and what makes a value one that nobody can change."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ Array = NDArray[np.floating]
 
 Number = float | np.floating
 """One real number."""
+
+AnyNumber = TypeVar("AnyNumber", bound=np.generic)
 
 Shape = Sequence[int]
 """The lengths of an array's axes."""
@@ -22,7 +24,7 @@ def is_whole(number: Any) -> bool:
 
 
 def frozen(name: str, values: Any) -> Array:
-    """Return the values as a read-only array of floats; a writable array is copied, so no one can change it later.
+    """Return the values as a read-only array of floats; what somebody could still write to is copied.
 
     Floats keep their precision, whole numbers and booleans become float64. Raises ValueError for anything else.
     """
@@ -31,12 +33,14 @@ def frozen(name: str, values: Any) -> Array:
         raise ValueError(f"{name} must be real numbers, got an array of {array.dtype}")
     if array.dtype.kind != "f":
         array = array.astype(np.float64)
-    elif array.flags.writeable:
+    elif any(part.flags.writeable for part in (array, array.base) if isinstance(part, np.ndarray)):
         array = array.copy()
     return sealed(array)
 
 
-def sealed(array: Array) -> Array:
-    """Return the same array, read-only from now on; for arrays that we made ourselves."""
-    array.flags.writeable = False
+def sealed(array: NDArray[AnyNumber]) -> NDArray[AnyNumber]:
+    """Return the same array, read-only from now on, and so is the one that it is a view of; for those we made."""
+    for part in (array, array.base):
+        if isinstance(part, np.ndarray):
+            part.flags.writeable = False
     return array

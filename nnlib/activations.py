@@ -29,7 +29,8 @@ class Activation:
 
     `f(z)` gives the activation a. `slope(z, a)` gives da/dz; it may use a, which the forward pass has computed already.
     `formula` and `slope_formula` are LaTeX. `breaks` lists the z at which no slope exists; `slope` returns a stated
-    convention there. `form` is set where f is built from the sigmoid.
+    convention there. `form` is set where f is built from the sigmoid, `levels` to the values of an f that jumps between
+    a few, as the step does. `bend(z, a)` gives d2a/dz2; without one it is taken from differences of the slope.
     """
 
     name: str
@@ -39,6 +40,8 @@ class Activation:
     breaks: tuple[float, ...] = ()
     slope_formula: str = ""
     form: SigmoidForm | None = None
+    levels: tuple[float, ...] = ()
+    bend: Callable[[Array, Array], Array] | None = None
 
     def __call__(self, z: Array) -> Array:
         """Return f(z), with the shape of z."""
@@ -68,6 +71,8 @@ def step(threshold: float = 0.0) -> Activation:
         formula=rf"f(z) = \begin{{cases}} 1 & z \ge {shown} \\ 0 & z < {shown} \end{{cases}}",
         breaks=(float(threshold),),
         slope_formula=rf"f'(z) = 0 \quad (z \ne {shown})",
+        levels=(0.0, 1.0),
+        bend=_no_bend,
     )
 
 
@@ -113,13 +118,13 @@ def logistic(z: Array) -> Array:
     """Return sigma(z) = 1 / (1 + exp(-z)) elementwise: exactly 0 and 1 at -inf and +inf, and no warning anywhere.
 
     exp overflows to inf for z < -709, and 1 / inf = 0 is the right answer; it underflows to 0 for z > 745, and 1 is
-    right: neither is an error. This form keeps its relative accuracy in the left tail, which 0.5 + 0.5 * tanh(z / 2)
-    does not. Source: Verhulst, 1845.
+    right; a result just right of -709 has lost some digits: none of it is an error. This form keeps its relative
+    accuracy in the left tail, which 0.5 + 0.5 * tanh(z / 2) does not. Source: Verhulst, 1845.
     """
     with np.errstate(over="ignore", under="ignore"):
         a = np.exp(np.negative(z))
-    a += 1
-    result: Array = np.divide(1, a, out=a) if isinstance(a, np.ndarray) else 1 / a
+        a += 1
+        result: Array = np.divide(1, a, out=a) if isinstance(a, np.ndarray) else 1 / a
     return result
 
 
@@ -127,6 +132,10 @@ def _require_finite(**numbers: float) -> None:
     for name, value in numbers.items():
         if not np.isfinite(value):
             raise ValueError(f"{name} must be a finite number, got {value}")
+
+
+def _no_bend(z: Array, a: Array) -> Array:
+    return np.zeros_like(a)
 
 
 def _tanh_slope(z: Array, a: Array) -> Array:
@@ -162,6 +171,11 @@ def _softplus_slope(z: Array, a: Array) -> Array:
     return logistic(z)
 
 
+def _softplus_bend(z: Array, a: Array) -> Array:
+    # 1 - sigma(z) would have few digits left where sigma is almost 1.
+    return logistic(z) * logistic(-z)
+
+
 def _identity(z: Array) -> Array:
     return z
 
@@ -185,6 +199,7 @@ relu = Activation(
     r"f(z) = \max(0, z)",
     breaks=(0.0,),
     slope_formula=r"f'(z) = \begin{cases} 1 & z > 0 \\ 0 & z \le 0 \end{cases}",
+    bend=_no_bend,
 )
 leaky_relu = Activation(
     "leaky_relu",
@@ -193,6 +208,7 @@ leaky_relu = Activation(
     rf"f(z) = \begin{{cases}} z & z > 0 \\ {LEAK} z & z \le 0 \end{{cases}}",
     breaks=(0.0,),
     slope_formula=rf"f'(z) = \begin{{cases}} 1 & z > 0 \\ {LEAK} & z \le 0 \end{{cases}}",
+    bend=_no_bend,
 )
 softplus = Activation(
     "softplus",
@@ -200,8 +216,9 @@ softplus = Activation(
     _softplus_slope,
     r"f(z) = \ln(1 + e^z)",
     slope_formula=r"f'(z) = \frac{1}{1 + e^{-z}}",
+    bend=_softplus_bend,
 )
-identity = Activation("identity", _identity, _identity_slope, r"f(z) = z", slope_formula=r"f'(z) = 1")
+identity = Activation("identity", _identity, _identity_slope, r"f(z) = z", slope_formula=r"f'(z) = 1", bend=_no_bend)
 
 ACTIVATIONS: dict[str, Activation] = {
     a.name: a for a in (step(), sigmoid(), tanh, relu, leaky_relu, softplus, identity)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnlib._types import Array
+from nnlib._types import Array, frozen, sealed
 from nnlib.activations import Activation, logistic
 from nnlib.network import Network, Params, WeightRef, forward
 
@@ -35,6 +35,10 @@ class Curvature:
     eigenvalues: Array
     directions: Array
 
+    def __post_init__(self) -> None:
+        for name in ("hessian", "eigenvalues", "directions"):
+            object.__setattr__(self, name, frozen(name, getattr(self, name)))
+
     @property
     def largest_rate(self) -> Array:
         """The rate eta* = 2 / lambda_max above which a descent overshoots for good; inf if nothing curves upwards."""
@@ -47,8 +51,8 @@ def curvature(network: Network, params: Params, X: Array, Y: Array, first: Weigh
     """Return the curvature of the loss over two weights, everything else held still: a 2 x 2 Hessian.
 
     X (N, D), Y (N, K); leading axes of `params` are many networks. Raises ValueError if the two weights are the same
-    or not in the network, and for shapes that do not fit. Source: Pearlmutter, 1994; LeCun, Simard and Pearlmutter,
-    1993, for the learning rate.
+    or not in the network, for shapes that do not fit and numbers that are not finite. Source: Pearlmutter, 1994; LeCun,
+    Simard and Pearlmutter, 1993, for the learning rate.
     """
     if first == second:
         raise ValueError(f"the two weights must differ, both are {first}")
@@ -58,7 +62,8 @@ def curvature(network: Network, params: Params, X: Array, Y: Array, first: Weigh
 def hessian(network: Network, params: Params, X: Array, Y: Array) -> Curvature:
     """Return the curvature over all parameters, in the order of `Network.refs`: as `curvature` does for two.
 
-    X (N, D), Y (N, K) -> Hessian (..., P, P). Raises ValueError for shapes that do not fit. Source: Pearlmutter, 1994.
+    X (N, D), Y (N, K) -> Hessian (..., P, P). Raises ValueError for shapes that do not fit and numbers that are not
+    finite. Source: Pearlmutter, 1994.
     """
     return _curvature(network, params, X, Y, network.refs())
 
@@ -68,6 +73,8 @@ def _curvature(network: Network, params: Params, X: Array, Y: Array, refs: Seque
     X, Y = network.check_data(X, Y)
     for ref in refs:
         network.check_ref(ref)
+    if not np.isfinite(params.to_vector()).all():
+        raise ValueError("a weight or bias is infinite or not a number: the loss has no curvature there")
     places = [network.refs().index(ref) for ref in refs]
     size = params.n_parameters
     networks = max(1, int(np.prod(params.runs)))
@@ -77,7 +84,7 @@ def _curvature(network: Network, params: Params, X: Array, Y: Array, refs: Seque
         chosen = places[start : start + at_once]
         one = np.zeros((len(chosen), *(1,) * len(params.runs), size), params.weights[0].dtype)
         one[np.arange(len(chosen)), ..., chosen] = 1
-        directions = params.from_vector(np.broadcast_to(one, (len(chosen), *params.runs, size)))
+        directions = params.from_vector(np.broadcast_to(sealed(one), (len(chosen), *params.runs, size)))
         columns.append(_hessian_times(network, params, directions, X, Y).to_vector()[..., places])
     H = np.moveaxis(np.concatenate(columns), 0, -1)
     H = (H + H.mT) / 2
@@ -121,7 +128,7 @@ def _slope_and_bend(activation: Activation, z: Array, a: Array) -> tuple[Array, 
     """Return the first and second derivative of an activation.
 
     For sigmoids from sigma(u) and sigma(-u) rather than from 1 - sigma(u), which has few digits left where sigma is
-    almost 1. An activation that is not built in has the difference quotient of its slope, good to some ten digits.
+    almost 1. An activation without a `bend` has the difference quotient of its slope, good to some ten digits.
     """
     form = activation.form
     if form is not None:
@@ -129,12 +136,9 @@ def _slope_and_bend(activation: Activation, z: Array, a: Array) -> tuple[Array, 
         s, opposite = logistic(u), logistic(-u)
         stretched = (form.high - form.low) * form.steepness * s * opposite
         return stretched, form.steepness * stretched * (opposite - s)
-    if activation.name == "softplus":
-        s, opposite = logistic(z), logistic(-z)
-        return s, s * opposite
     slope: Array = activation.slope(z, a)
-    if activation.name in ("step", "relu", "leaky_relu", "identity"):
-        return slope, np.zeros_like(slope)
+    if activation.bend is not None:
+        return slope, activation.bend(z, a)
     h = 1e-5 * np.maximum(1, np.abs(z))
     above, below = (activation.slope(x, activation.f(x)) for x in (z + h, z - h))
     return slope, (above - below) / (2 * h)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlib._types import Array, is_whole, sealed
+from nnlib._types import Array, frozen, is_whole, sealed
 from nnlib.backprop import backward
 from nnlib.fast_descent import record_memory, run
 from nnlib.loss import mse
@@ -46,8 +46,10 @@ class Trajectory:
     trainable: frozenset[WeightRef] | None = None
 
     def __post_init__(self) -> None:
-        sealed(self.loss)
-        self.diverged_at.flags.writeable = False
+        object.__setattr__(self, "loss", frozen("loss", self.loss))
+        object.__setattr__(self, "diverged_at", sealed(np.array(self.diverged_at)))
+        if self.order is not None:
+            object.__setattr__(self, "order", sealed(np.array(self.order)))
 
     @property
     def n_steps(self) -> int:
@@ -103,7 +105,7 @@ def descend(
 
     runs, n_runs = params.runs, math.prod(params.runs)
     lr = optimizer.lr
-    dtype = np.result_type(params.weights[0], X, Y, *([lr] if isinstance(lr, np.ndarray) else []))
+    dtype = np.result_type(params.weights[0], X, Y)  # rates take the precision of what they scale
     start = (resume.end if resume else params).to_vector().reshape(n_runs, -1)
     if resume is None:
         memory, diverged_at = optimizer.init(start), np.full(n_runs, -1)
@@ -123,7 +125,7 @@ def descend(
         )  # fmt: skip
     shape = params[(0,) * len(runs)] if runs else params
     path = shape.from_vector(sealed(record.reshape(n_records, *runs, -1)))  # sealed, so that it is not copied
-    losses = losses.reshape(n_records, *runs)
+    losses = sealed(losses.reshape(n_records, *runs))
     kept = tuple(shape.from_vector(m.reshape(*runs, -1)) if isinstance(m, np.ndarray) else m for m in memory)
     diverged_at = diverged_at.reshape(runs)
     kind = type(optimizer).__name__
@@ -155,15 +157,16 @@ def descend_plain(
     order = _Order(len(X), batch_size, rng, resume.order if resume else None)
 
     if resume is None:
-        steps = [params]
+        current = params
         memory = optimizer.init(params)
         diverged_at = np.full(params.runs, -1)
     else:
-        steps = [resume.end]
-        memory, diverged_at = resume.memory, resume.diverged_at.copy()
+        current = resume.end
+        memory, diverged_at = resume.memory, resume.diverged_at
     taken = resume.n_steps if resume else 0
 
-    current = steps[0]
+    loss = mse(forward(network, current, X).O_out, Y)
+    steps, losses = [current], [loss]
     with np.errstate(over="ignore", invalid="ignore"):
         for step in range(taken + 1, taken + n_steps + 1):
             rows = next(order)
@@ -172,21 +175,19 @@ def descend_plain(
             if mask is not None:
                 gradient = gradient * mask
             moved, memory = optimizer.step(current, gradient, memory)
-            loss = mse(forward(network, moved, X).O_out, Y)
-            finite = np.isfinite(moved.to_vector()).all(-1) & np.isfinite(loss)
+            loss_there = mse(forward(network, moved, X).O_out, Y)
+            finite = np.isfinite(moved.to_vector()).all(-1) & np.isfinite(loss_there)
             diverged_at = np.where((diverged_at < 0) & ~finite, step, diverged_at)
             stopped = diverged_at >= 0
             if stopped.any():
                 moved = params.from_vector(np.where(stopped[..., None], current.to_vector(), moved.to_vector()))
-            current = moved
+            current, loss = moved, np.where(stopped, loss, loss_there)
             if step % record_every == 0:
-                steps.append(moved)
-
-        path = Params.stack(steps)
-        losses = mse(forward(network, path, X).O_out, Y)
-    kind = type(optimizer).__name__
+                steps.append(current)
+                losses.append(loss)
+    path, kind = Params.stack(steps), type(optimizer).__name__
     return _joined(
-        resume, Trajectory(path, losses, diverged_at, memory, order.left, record_every, kind, len(X), chosen)
+        resume, Trajectory(path, np.stack(losses), diverged_at, memory, order.left, record_every, kind, len(X), chosen)
     )
 
 
@@ -218,9 +219,13 @@ def _check(
     if not is_whole(record_every) or record_every < 1 or n_steps % record_every:
         raise ValueError(f"record_every must divide the {n_steps} steps, got {record_every}")
     runs, shape = params.runs, np.shape(optimizer.lr)
+    if 0 in runs:
+        raise ValueError(f"there must be at least one run, got leading axes {runs}")
     if len(shape) > len(runs) or any(a not in (1, b) for a, b in zip(shape[::-1], runs[::-1], strict=False)):
         raise ValueError(f"learning rates of shape {shape} do not fit runs of shape {runs}")
     if resume is not None:
+        if not isinstance(resume, Trajectory):
+            raise ValueError(f"resume must be the Trajectory of an earlier descent, got {resume!r}")
         if not np.array_equal(resume.start.to_vector(), params.to_vector()):
             raise ValueError("the path to resume began from other parameters")
         if resume.record_every != record_every:
@@ -233,7 +238,7 @@ def _check(
             if resume.optimizer and before != now:  # a path put together by hand does not say how it was made
                 raise ValueError(f"the path to resume has another {what}: {before}, not {now}")
     records = (resume.n_steps if resume else 0) // record_every + n_steps // record_every + 1
-    size = records * math.prod(runs) * (params.n_parameters + 1) * params.weights[0].itemsize
+    size = records * math.prod(runs) * (params.n_parameters + 1) * np.result_type(params.weights[0], X, Y).itemsize
     if size > RECORD_LIMIT:
         raise ValueError(
             f"the record of {records} steps of {math.prod(runs)} runs would take {size / 2**20:.0f} MiB, more than "
@@ -262,6 +267,8 @@ class _Order:
             raise ValueError(f"batch_size must be from 1 to the number of samples {n}, got {size}")
         if rng is None:
             raise ValueError("mini-batches need an rng to shuffle the samples")
+        if not isinstance(rng, np.random.Generator):
+            raise ValueError(f"rng must be a numpy Generator, such as np.random.default_rng(0), got {rng!r}")
 
     def __iter__(self) -> Iterator[NDArray[np.int64] | None]:
         return repeat(None) if self.size is None else self

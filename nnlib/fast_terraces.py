@@ -137,11 +137,13 @@ def _sums(H: Array, W: Array, b: Array | None) -> Array:
 
 
 def _distinct(f: Activation, rows: Array) -> tuple[Array, Places]:
-    """Return the different rows (n, N) of a step's outputs, and which of them each row is; of others every row."""
-    if f.name != "step" or len(rows) == 1:
+    """Return the different rows (n, N) of what a step puts out, and which of them each row is; of others every row."""
+    if not f.levels or len(rows) == 1:
         return rows, np.arange(len(rows))
-    bits = np.packbits(rows.reshape(len(rows), -1) != 0, axis=1)
-    keys = bits.view(np.dtype((np.void, bits.shape[1]))).ravel()
+    found = rows.reshape(len(rows), -1)
+    # Two levels are a bit each, which are quicker to sort.
+    codes = np.packbits(found != f.levels[0], axis=1) if len(f.levels) == 2 else np.ascontiguousarray(found)
+    keys = codes.view(np.dtype((np.void, codes[0].nbytes))).ravel()
     _, first, which = np.unique(keys, return_index=True, return_inverse=True)
     return rows[first], which.reshape(-1)
 

@@ -35,11 +35,13 @@ class Grid(NamedTuple):
         first_values: Any,
         second_values: Any,
     ) -> "Grid":
-        """Return the grid; ValueError for shapes or weights that do not fit, one weight twice, or values not finite."""
+        """Return the grid; ValueError for shapes or weights that do not fit, one weight twice, numbers not finite."""
         network.check_params(params)
         X, Y = network.check_data(X, Y)
         if params.runs:
             raise ValueError("a surface belongs to one network, not many")
+        if not np.isfinite(params.to_vector()).all():
+            raise ValueError("the parameters must be finite: a weight or bias is infinite or not a number")
         network.check_ref(first)
         network.check_ref(second)
         if first == second:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnlib._types import Array
+from nnlib._types import Array, is_whole
 from nnlib.fast_descent import gradients
 from nnlib.fast_planes import output_grids
 from nnlib.fast_surface import sum_squared_errors
-from nnlib.fast_terraces import terraces
+from nnlib.fast_terraces import ROOM, terraces
 from nnlib.grid import Grid
 from nnlib.loss import mse
 from nnlib.network import Network, Params, WeightRef, forward
@@ -33,9 +33,9 @@ def loss_surface(
     """Return the MSE at every point of a grid of two weights, all other parameters as in `params`.
 
     first_values (A,) and second_values (B,) -> (B, A): a row for each value of `second`, as plots want it. Raises
-    ValueError if the two weights are the same or not in the network, for shapes that do not fit, and for values or data
-    that are not finite. Source: the definition of `mse`, at each point. Computed by `fast_surface`, which agrees with
-    `loss_surface_plain` to 1e-12; with a step by `fast_terraces`, which equals it bit for bit.
+    ValueError if the two weights are the same or not in the network, for shapes that do not fit, and for numbers that
+    are not finite. Source: the definition of `mse`, at each point. Computed by `fast_surface`, which agrees with
+    `loss_surface_plain` to 1e-12; with a step by `fast_terraces` or part by part, which equals it bit for bit.
     """
     return _surface(Grid.checked(network, params, X, Y, first, second, first_values, second_values))
 
@@ -67,6 +67,13 @@ def _plain(grid: Grid) -> Array:
     return np.stack(rows)
 
 
+def _plain_in_parts(grid: Grid) -> Array:
+    """Return the same, some columns at a time: a whole row of networks with many samples takes much memory."""
+    at_once = max(1, ROOM // (len(grid.X) * sum(grid.network.sizes[1:])))
+    starts = range(0, len(grid.first_values), at_once)
+    return np.hstack([_plain(grid._replace(first_values=grid.first_values[j : j + at_once])) for j in starts])
+
+
 def loss_surfaces(
     network: Network,
     params: Params,
@@ -94,8 +101,8 @@ def loss_surfaces(
 def _surface(grid: Grid) -> Array:
     """Return the surface by the engine that suits the network."""
     network = grid.network
-    if any(network.activation(layer).name == "step" for layer in range(network.n_layers)):
-        return _plain(grid) if _makes_no_terraces(grid) else terraces(grid)
+    if any(network.activation(layer).levels for layer in range(network.n_layers)):
+        return _plain_in_parts(grid) if _makes_no_terraces(grid) else terraces(grid)
     total = sum_squared_errors(grid)
     total *= 1 / (2 * grid.Y.size)
     return total
@@ -108,7 +115,7 @@ def _makes_no_terraces(grid: Grid) -> bool:
     more than the few units that need not be computed again (measured).
     """
     network, first, second = grid.network, grid.first, grid.second
-    smooth = network.hidden.name != "step" and first.layer == second.layer < network.n_layers - 1
+    smooth = not network.hidden.levels and first.layer == second.layer < network.n_layers - 1
     return smooth and first.column != second.column and len(grid.X) * max(network.sizes[1:]) > MANY_VALUES
 
 
@@ -124,13 +131,16 @@ def decision_grid(
     """Return the network's outputs over a grid of two inputs, the other inputs held at `rest` (D,), or 0.
 
     first_values (A,), second_values (B,), params (...) -> (..., K, B, A): for each network, such as each step of a
-    path, a picture of each output, in the units of the data. Raises ValueError for inputs that are not there or the
-    same, and for values that are not finite. Source: Rumelhart, Hinton and Williams, 1986, equations 1 and 2.
+    path, a picture of each output, in the units of the data. Where a step's sum is within rounding of its threshold, it
+    may fall on the other side than in `forward`. Raises ValueError for no network, inputs that are not there or the
+    same, and values that are not finite. Source: Rumelhart, Hinton and Williams, 1986, equations 1 and 2.
     """
     network.check_params(params)
     n_inputs = network.sizes[0]
-    if first == second or not (0 <= first < n_inputs and 0 <= second < n_inputs):
-        raise ValueError(f"the inputs must be two of 0 to {n_inputs - 1}, got {first} and {second}")
+    if first == second or not all(is_whole(place) and 0 <= place < n_inputs for place in (first, second)):
+        raise ValueError(f"the inputs must be two of 0 to {n_inputs - 1}, got {first!r} and {second!r}")
+    if 0 in params.runs:
+        raise ValueError(f"there must be at least one network, got leading axes {params.runs}")
     dtype = params.weights[0].dtype
     rest = np.zeros(n_inputs, dtype) if rest is None else np.asarray(rest, dtype)
     grids = [np.asarray(values, dtype) for values in (first_values, second_values)]
@@ -163,11 +173,16 @@ def gradient_field(
     grid = Grid.checked(network, params, X, Y, first, second, first_values, second_values)
     refs = network.refs()
     places = [refs.index(first), refs.index(second)]
-    points = np.tile(params.to_vector(), (len(grid.second_values), len(grid.first_values), 1))
-    points[..., places[0]] = grid.first_values
-    points[..., places[1]] = grid.second_values[:, None]
-    found = gradients(network, points.reshape(-1, len(refs)), grid.X, grid.Y)[:, places]
-    return np.moveaxis(found.reshape(*points.shape[:2], 2), -1, 0)
+    rows = max(1, ROOM // (len(grid.first_values) * len(refs)))
+    field = []
+    for start in range(0, len(grid.second_values), rows):
+        block = grid.second_values[start : start + rows]
+        points = np.tile(params.to_vector(), (len(block), len(grid.first_values), 1))
+        points[..., places[0]] = grid.first_values
+        points[..., places[1]] = block[:, None]
+        found = gradients(network, points.reshape(-1, len(refs)), grid.X, grid.Y)[:, places]
+        field.append(np.moveaxis(found.reshape(*points.shape[:2], 2), -1, 0))
+    return np.concatenate(field, axis=1)
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,8 @@ class Network:
 
     def check_ref(self, ref: "WeightRef") -> None:
         """Raise ValueError, naming the parameters there are, unless the network has this one."""
+        if not isinstance(ref, WeightRef):
+            raise ValueError(f"{ref!r} is no WeightRef: make one with WeightRef(0, 1, 2) or WeightRef.parse")
         if 0 <= ref.layer < self.n_layers:
             fan_in, fan_out = self.weight_shapes[ref.layer]
             if (self.biases if ref.row is None else 0 <= ref.row < fan_in) and 0 <= ref.column < fan_out:

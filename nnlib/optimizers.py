@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nnlib._types import Array
+from nnlib._types import Array, frozen
 
 Rate = float | Array
 """A learning rate: one number, or one for each run."""
@@ -46,7 +46,7 @@ class GradientDescent:
     lr: Rate
 
     def __post_init__(self) -> None:
-        _check(self.lr)
+        _check(self)
 
     def init(self, params: Any) -> Memory:
         """Return an empty memory: every step depends on the present gradient only."""
@@ -68,7 +68,7 @@ class Momentum:
     beta: float = 0.9
 
     def __post_init__(self) -> None:
-        _check(self.lr, beta=self.beta)
+        _check(self, beta=self.beta)
 
     def init(self, params: Any) -> Memory:
         """Return the velocity 0."""
@@ -91,7 +91,7 @@ class Nesterov:
     beta: float = 0.9
 
     def __post_init__(self) -> None:
-        _check(self.lr, beta=self.beta)
+        _check(self, beta=self.beta)
 
     def init(self, params: Any) -> Memory:
         """Return the velocity 0."""
@@ -115,7 +115,7 @@ class RMSProp:
     eps: float = 1e-8
 
     def __post_init__(self) -> None:
-        _check(self.lr, self.eps, beta=self.beta)
+        _check(self, self.eps, beta=self.beta)
 
     def init(self, params: Any) -> Memory:
         """Return the mean square 0."""
@@ -142,7 +142,7 @@ class Adam:
     eps: float = 1e-8
 
     def __post_init__(self) -> None:
-        _check(self.lr, self.eps, beta1=self.beta1, beta2=self.beta2)
+        _check(self, self.eps, beta1=self.beta1, beta2=self.beta2)
 
     def init(self, params: Any) -> Memory:
         """Return mean 0, mean square 0 and step count 0."""
@@ -168,7 +168,9 @@ OPTIMIZERS: dict[str, type[GradientDescent] | type[Momentum] | type[Nesterov] | 
 """Every optimizer class by name, in order of complexity."""
 
 
-def _check(lr: Rate, eps: float = 1.0, **betas: float) -> None:
+def _check(optimizer: Optimizer, eps: float = 1.0, **betas: float) -> None:
+    """Raise ValueError for settings that are of no use, and make many rates ones that nobody can change."""
+    lr = optimizer.lr
     if np.asarray(lr).dtype.kind not in "fiu":
         raise ValueError(f"the learning rate must be a number, got {lr!r}")
     if not (np.isfinite(lr).all() and (np.asarray(lr) >= 0).all()):
@@ -178,3 +180,5 @@ def _check(lr: Rate, eps: float = 1.0, **betas: float) -> None:
             raise ValueError(f"{name} must be at least 0 and below 1, got {beta}")
     if not 0 < eps < np.inf:
         raise ValueError(f"eps must be positive and finite, got {eps}")
+    if np.ndim(lr) > 0:
+        object.__setattr__(optimizer, "lr", frozen("lr", lr))

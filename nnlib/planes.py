@@ -106,7 +106,8 @@ def plane_surface(network: Network, plane: Plane, X: Array, Y: Array, a: Array, 
 
     a (A,) and b (B,) -> (B, A): a row for each b, as plots want it. Raises ValueError for shapes that do not fit and
     for values or data that are not finite. Source: the definition of `mse`, at each point. Computed by `fast_planes`;
-    it agrees with `forward` at each point to 1e-12.
+    it agrees with `forward` at each point to 1e-12, except where the sum of a step is within rounding of its threshold:
+    there it may fall on the other side.
     """
     for params in (plane.center, plane.u, plane.v):
         network.check_params(params)

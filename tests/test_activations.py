@@ -110,7 +110,10 @@ def test_breaks_are_where_the_two_one_sided_slopes_or_values_differ():
 def test_the_sigmoid_is_exactly_0_and_1_far_out_without_a_warning():
     with np.errstate(all="raise"):
         far = sigmoid().f(np.array([-np.inf, -1e308, -1000.0, 1000.0, 1e308, np.inf]))
+        between = sigmoid().f(np.linspace(-760, -700, 6001))
     assert far.tolist() == [0, 0, 0, 1, 1, 1]
+    assert (np.diff(between) >= 0).all()
+    assert between[-1] == pytest.approx(np.exp(-700.0))
     assert sigmoid().f(np.array(-1000.0)) == 0
 
 

@@ -144,10 +144,12 @@ def test_a_step_network_curves_nowhere_and_sets_no_limit():
 
 
 def test_a_home_made_activation_has_the_curvature_of_its_slope():
-    cube = nnlib.Activation("cube", lambda z: z**3, lambda z, a: 3 * a / z, "z^3")
-    network = Network((1, 1), "identity", cube)
-    found = hessian(network, Params([[[2.0]]]), np.array([[1.0]]), np.array([[1.0]]))
-    assert float(found.hessian[0, 0]) == pytest.approx(12.0**2 + 7 * 12, rel=1e-6)
+    for name in ("cube", "softplus", "step"):
+        for bend, digits in ((None, 1e-6), (lambda z, _: 6 * z, 1e-14)):
+            cube = nnlib.Activation(name, lambda z: z**3, lambda z, a: 3 * a / z, "z^3", bend=bend)
+            network = Network((1, 1), "identity", cube)
+            found = hessian(network, Params([[[2.0]]]), np.array([[1.0]]), np.array([[1.0]]))
+            assert float(found.hessian[0, 0]) == pytest.approx(12.0**2 + 7 * 12, rel=digits)
 
 
 def test_curvature_names_what_is_wrong():
@@ -156,3 +158,5 @@ def test_curvature_names_what_is_wrong():
         curvature(network, params, X, Y, WeightRef(0, 0, 0), WeightRef(0, 0, 0))
     with pytest.raises(ValueError, match="no biases"):
         curvature(network, params, X, Y, WeightRef(0, 0, 0), WeightRef(0, None, 0))
+    with pytest.raises(ValueError, match="infinite or not a number"):
+        curvature(network, params * np.nan, X, Y, WeightRef(0, 0, 0), WeightRef(0, 1, 0))

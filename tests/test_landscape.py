@@ -122,6 +122,29 @@ def test_single_precision_stays_single_and_close():
             close(loss_surface(*arguments), loss_surface_plain(*arguments), 1e-6)
 
 
+@pytest.mark.parametrize("quick_exp", [False, True])
+@pytest.mark.parametrize("sizes", [(2, 4, 1), (2, 3, 3, 2)])
+def test_processors_with_and_without_a_quick_exp_agree(sizes, quick_exp, monkeypatch):
+    for module in (fs, nnlib.fast_surface):
+        monkeypatch.setattr(module, "exp_is_vectorised", lambda: quick_exp)
+    monkeypatch.setattr(fs, "WORTHWHILE", 1)
+    rng = np.random.default_rng(0)
+    network, params, X, Y = problem(sizes, biases=True, n=30)
+    for first, second in itertools.islice(itertools.permutations(network.refs(), 2), 0, None, 7):
+        arguments = network, params, X, Y, first, second, A, B
+        close(loss_surface(*arguments), loss_surface_plain(*arguments))
+    plane = nnlib.random_plane(params, rng)
+    expected = mse(forward(network, plane.at(A, B[:, None]), X).O_out, Y)
+    close(nnlib.plane_surface(network, plane, X, Y, A, B), expected)
+    points = np.stack(np.meshgrid(A, B), -1)
+    grid = nnlib.decision_grid(network, params, A, B)
+    close(grid, np.moveaxis(forward(network, params, points.reshape(-1, 2)).O_out.reshape(5, 7, -1), -1, 0))
+    for runs in ((), (3,), (40,)):
+        starts = init_params(network, rng, runs=runs)
+        one, other = (go(network, starts, X, Y, nnlib.Adam(0.1), 20) for go in (nnlib.descend, nnlib.descend_plain))
+        close(one.params.to_vector(), other.params.to_vector(), 1e-10)
+
+
 @pytest.mark.parametrize("kind", [("step", "step"), ("step", "sigmoid"), ("sigmoid", "step")])
 def test_terraces_are_the_plain_ones_bit_for_bit(kind):
     rng = np.random.default_rng(1)
@@ -273,6 +296,8 @@ def test_decision_grids_are_forward_passes_over_two_inputs(sizes, kind, block, m
     [
         ({"first": 0, "second": 0}, "two of 0 to 1"),
         ({"second": 2}, "two of 0 to 1"),
+        ({"first": 0.5}, "two of 0 to 1, got 0.5"),
+        ({"params": init_params(Network((2, 2, 1)), np.random.default_rng(0), runs=(0,))}, "at least one network"),
         ({"rest": np.zeros(3)}, "2 fixed inputs"),
         ({"first_values": np.array([np.nan])}, "finite"),
     ],
@@ -280,7 +305,53 @@ def test_decision_grids_are_forward_passes_over_two_inputs(sizes, kind, block, m
 def test_decision_grids_name_what_is_wrong(change, message):
     network, params, _, _ = problem((2, 2, 1))
     with pytest.raises(ValueError, match=message):
-        nnlib.decision_grid(network, params, **{"first_values": A, "second_values": B, **change})
+        nnlib.decision_grid(network, **{"params": params, "first_values": A, "second_values": B, **change})
+
+
+def stairs(z):
+    return np.floor(np.clip(z, -1, 1))
+
+
+def test_an_activation_of_ones_own_is_told_by_what_it_is_and_not_by_its_name():
+    three = nnlib.Activation("step", stairs, lambda _, a: 0 * a, "", levels=(-1.0, 0.0, 1.0))
+    cube = nnlib.Activation("softplus", lambda z: z**3, lambda z, _: 3 * z * z, "")
+    for kind in ((three, "sigmoid"), (three, three), (cube, "step"), (cube, "identity")):
+        KINDS["own"] = kind
+        try:
+            network, params, X, Y = problem((2, 3, 1), "own", biases=True)
+        finally:
+            del KINDS["own"]
+        X, Y = np.round(2 * X) / 2, np.round(Y)  # many sums at a threshold
+        params = params.map(lambda a: np.round(2 * a) / 2)
+        for first, second in itertools.permutations(network.refs(), 2):
+            arguments = network, params, X, Y, first, second, A, B
+            fast, plain = loss_surface(*arguments), loss_surface_plain(*arguments)
+            close(fast, plain)
+            assert np.array_equal(fast, plain) or kind == (cube, "identity")
+
+
+def test_what_an_activation_of_ones_own_hands_out_is_not_written_to():
+    kept = []
+
+    def f(z):
+        kept.append(np.maximum(z, 0))
+        kept[-1].flags.writeable = False
+        return kept[-1]
+
+    own = nnlib.Activation("own", f, lambda z, _: (z > 0) * 1.0, "")
+    rng = np.random.default_rng(0)
+    for output in (own, "identity"):
+        network, X, Y = Network((2, 3, 1), own, output), rng.normal(size=(9, 2)), rng.normal(size=(9, 1))
+        params = init_params(network, rng)
+        first, second = network.refs()[:2]
+        close(*(go(network, params, X, Y, first, second, A, B) for go in (loss_surface, loss_surface_plain)))
+        plane = nnlib.random_plane(params, rng)
+        close(
+            nnlib.plane_surface(network, plane, X, Y, A, B),
+            mse(forward(network, plane.at(A, B[:, None]), X).O_out, Y),
+        )
+        path = nnlib.descend(network, params, X, Y, nnlib.GradientDescent(0.1), 5)
+        close(path.loss, nnlib.descend_plain(network, params, X, Y, nnlib.GradientDescent(0.1), 5).loss)
 
 
 def test_surfaces_name_what_is_wrong():
@@ -294,6 +365,8 @@ def test_surfaces_name_what_is_wrong():
             ((params, X, Y, first, second, A, []), r"grid values of W2\[1,1\]"),
             ((params, X * np.inf, Y, first, second, A, B), "X must be finite"),
             ((nnlib.Params.stack([params]), X, Y, first, second, A, B), "one network"),
+            ((params * np.inf, X, Y, first, second, A, B), "parameters must be finite"),
+            ((params, X, Y, "W1[1,1]", second, A, B), "no WeightRef: make one with"),
         ]:
             with pytest.raises(ValueError, match=message):
                 function(network, *arguments)
@@ -321,6 +394,22 @@ def test_memory_stays_bounded_however_large_the_grid_or_the_data(n, length):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 40 * 2**20 + 4 * surface.nbytes
+
+
+def test_memory_stays_bounded_before_a_step_and_for_gradients_too():
+    network, params, X, Y = problem((2, 4, 1), n=5000)
+    network = Network((2, 4, 1), "sigmoid", "step")
+    first, second, grid = WeightRef(0, 0, 0), WeightRef(0, 1, 1), np.linspace(-2, 2, 301)
+    small, deep = problem((2, 8, 8, 1), n=4), WeightRef(1, 2, 2)
+    for call in (
+        lambda: loss_surface(network, params, X, Y, first, second, grid, grid[:2]),
+        lambda: nnlib.gradient_field(*small, first, deep, grid, grid),
+    ):
+        tracemalloc.start()
+        result = call()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 50 * 2**20 + 4 * result.nbytes
 
 
 def test_threads_do_not_share_scratch_memory():

@@ -118,6 +118,23 @@ def test_what_is_changed_outside_does_not_reach_in():
         np.testing.assert_array_equal(before, after)
 
 
+def test_a_read_only_view_is_no_promise_by_whom_the_array_belongs_to():
+    W = np.ones((2, 3, 4))
+    view, many, rates = W[0], np.broadcast_to(W[1], (5, 3, 4)), np.full(2, 0.5)
+    view.flags.writeable = False
+    params, stacked, optimizer = Params([view]), Params([many]), nnlib.GradientDescent(rates)
+    W[...], rates[...] = 99, -1
+    assert (params.to_vector() == 1).all()
+    assert (stacked.to_vector() == 1).all()
+    assert (optimizer.lr == 0.5).all()
+
+
+def test_a_record_of_a_view_leaves_the_array_that_it_shows_writable():
+    losses = np.zeros((3, 2))
+    nnlib.Trajectory(Params([np.zeros((3, 2, 1, 1))]), losses[:, :], np.full(2, -1), ())
+    losses += 1
+
+
 def everything_recorded():
     W1, W2, b1, b2, X, Y, _ = raw()
     params = Params([W1, W2], [b1, b2])
@@ -140,6 +157,11 @@ def everything_recorded():
         path = go(NET, params, X, Y, OPTIMIZERS["adam"](0.1), 3)
         path = go(NET, params, X, Y, OPTIMIZERS["adam"](0.1), 3, resume=path)
         yield from ((go.__name__, a) for a in (*path.params.weights, *path.params.biases, path.loss, path.diverged_at))
+    path = nnlib.descend(NET, params, X, Y, OPTIMIZERS["adam"](0.1), 1, batch_size=2, rng=np.random.default_rng(0))
+    yield from (("rates", OPTIMIZERS[name](b2**2).lr) for name in OPTIMIZERS)
+    yield "order", path.order
+    curves = nnlib.hessian(NET, params, X, Y)
+    yield from (("Curvature", a) for a in (curves.hessian, curves.eigenvalues, curves.directions))
     yield from (("BackwardPass", a) for a in (*b.d_inputs, *b.d_outputs, *b.slopes))
     yield from (("gradient", a) for a in (*b.gradient.weights, *b.gradient.biases))
     yield from ((data.name, a) for data in (*sets, *(d.standardized() for d in sets)) for a in (data.X, data.Y))
