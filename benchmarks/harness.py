@@ -116,6 +116,7 @@ class Server:
                 return
             except (urllib.error.URLError, ConnectionError, TimeoutError):
                 time.sleep(0.25)
+        self.process.kill()
         raise RuntimeError("the server did not answer within a minute")
 
     def cpu(self) -> float:

@@ -85,7 +85,7 @@ def torch_surface(W: Sequence[Array], X: Array, Y: Array, i: Place, j: Place, a:
     return torch.stack([row(a, second) for second in b]).numpy()
 
 
-@numba.njit(cache=False)
+@numba.njit(cache=False, error_model="numpy")
 def _numba_surface(flat, sizes, X, Y, i, j, a, b):  # noqa: ANN001, ANN202
     flat = flat.copy()
     out = np.empty((len(b), len(a)))
@@ -113,7 +113,7 @@ def _numba_surface(flat, sizes, X, Y, i, j, a, b):  # noqa: ANN001, ANN202
     return out
 
 
-@numba.njit(cache=False, fastmath=True)
+@numba.njit(cache=False, fastmath=True, error_model="numpy")
 def numba_factorised(p, q, y):  # noqa: ANN001, ANN201
     """The factorised surface of two weights into one output, as a plain loop: p (A, N), q (B, N), y (N,)."""
     out = np.empty((q.shape[0], p.shape[0]))
@@ -266,7 +266,7 @@ def autograd_descent(W: Sequence[Array], X: Array, Y: Array, lr: float, n_steps:
     return record
 
 
-@numba.njit(cache=False)
+@numba.njit(cache=False, error_model="numpy")
 def numba_xor_descent(W1, W2, X, Y, lr, n_steps):  # noqa: ANN001, ANN201
     """Return the path and the losses of a network with one hidden layer and one output, by plain loops, compiled."""
     W1, W2 = W1.copy(), W2.copy()

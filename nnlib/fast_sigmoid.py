@@ -75,6 +75,9 @@ def exp_is_vectorised() -> bool:
     return "V4" in current or "AVX512" in current
 
 
+exp_is_vectorised()  # numpy takes half a millisecond for the answer: no first call shall wait for it
+
+
 @cache
 def _table() -> Array:
     """Return e^-z0 for z0 = -REACH ... REACH."""

@@ -117,7 +117,7 @@ def sum_squared_errors(task: Grid) -> Array:
                 total[...] = 0
             elif meeting is not None:
                 for samples, rows, errors in _blocks(network, params, layer, units, meeting, y, total.shape, scratch):
-                    _add_squares(errors, total[rows], fresh=start == samples.start == 0)
+                    _add_squares(errors, total[rows], fresh=start == 0 and samples.start == 0)
             if layer == network.n_layers - 1:
                 for places, h in units.values():
                     _add_squares(h - _at(places, y), total)
@@ -195,7 +195,7 @@ def _find(units: dict[int, Units], row: int | None) -> tuple[int, Array]:
         if row in places:
             place = places.index(row)
             return depends_on, values[place : place + 1]
-    return NEITHER, np.ones((1, 1, 1, 1), np.float32)
+    return NEITHER, np.ones((1, 1, 1, 1), np.float32)  # raises nobody's precision
 
 
 def _at(places: list[int], values: Array) -> Array:

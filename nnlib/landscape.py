@@ -111,10 +111,13 @@ def _surface(grid: Grid) -> Array:
 def _makes_no_terraces(grid: Grid) -> bool:
     """Whether nothing is gained by looking for states that points of the grid share.
 
-    Behind smooth units that see both weights no two points share one, and with many samples copies of whole layers cost
-    more than the few units that need not be computed again (measured).
+    Where no step lies behind the weights no two points share one. Behind smooth units that see both weights neither,
+    and with many samples copies of whole layers cost more than the few units that would be computed again (measured).
     """
     network, first, second = grid.network, grid.first, grid.second
+    behind = range(min(first.layer, second.layer), network.n_layers)
+    if not any(network.activation(layer).levels for layer in behind):
+        return True
     smooth = not network.hidden.levels and first.layer == second.layer < network.n_layers - 1
     return smooth and first.column != second.column and len(grid.X) * max(network.sizes[1:]) > MANY_VALUES
 
