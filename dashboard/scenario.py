@@ -62,6 +62,7 @@ LIMITS: dict[str, Limit] = {
     "chain_step": Limit(0, 2 * MAX_LINKS),
     "chain_dx": Limit(0.001, 1),
     "moment": Limit(0, 20_000),
+    "lab_moment": Limit(0, 20_000),
 }
 """The range of every number in a Scenario."""
 
@@ -91,7 +92,7 @@ PAGE_CHOICES: dict[str, tuple[str, ...]] = {
 }
 """The possible values of the choices that only one page draws."""
 
-PLACES: tuple[str, ...] = ("walk_step", "walk_weight", "walk_weights", "chain_step", "camera", "moment")
+PLACES: tuple[str, ...] = ("walk_step", "walk_weight", "walk_weights", "chain_step", "camera", "moment", "lab_moment")
 """Fields that say where within its page a visitor stands. A copied link holds them; the address bar does not follow
 them, since each of its entries is one more press of the browser's Back button."""
 
@@ -259,6 +260,7 @@ class Scenario:
     chain_dx: float = 0.1
     camera: str = FRONT_VIEW
     moment: int = ALL_STEPS
+    lab_moment: int = ALL_STEPS
     other_starts: str = ""
 
     def __post_init__(self) -> None:

@@ -1,7 +1,8 @@
 """One step of descent at a time with the plain formulas, quick enough to go along a long run.
 
-The arithmetic is that of `forward`, `backward` and the optimizers: no table of sigmoids, no scaled parameters as in the
-engine of `fast_descent`. So it is what a reader's own program computes, up to the order of its sums.
+The arithmetic is that of `forward`, `backward` and the optimizers, with a sigmoid's slope as a (1 - a): no table of
+sigmoids, no scaled parameters as in the engine of `fast_descent`. So it is what a reader's own program computes, up to
+the order of its sums.
 """
 
 from collections.abc import Callable

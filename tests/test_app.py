@@ -469,6 +469,18 @@ def test_a_link_holds_the_camera_and_the_step_of_the_clock():
     message = stage(app, "right", "runs")
     assert message["camera"] == [1, 1, 1, 0, 0, 0]
     assert message["steps"][message["at"]] <= 30 < message["steps"][message["at"] + 1]
+    app = visit({"camera": "1 1 1 0 0 0", "moment": "30", "walk_part": "why"}, "backpropagation")
+    message = stage(app, "why", "runs")
+    assert message["camera"] == [1, 1, 1, 0, 0, 0]
+    assert message["steps"][message["at"]] <= 30 < message["steps"][message["at"] + 1]
+
+
+def test_a_link_holds_the_step_of_each_clock_of_the_learning_rate_page():
+    app = visit({"moment": "30", "lab_moment": "50"}, "learning_rate")
+    for name, step in (("rates", 30), ("optimizers", 50)):
+        message = stage(app, name, "runs")
+        assert message["steps"][message["at"]] <= step < message["steps"][message["at"] + 1]
+    assert stage(visit({"moment": "30"}, "learning_rate"), "optimizers", "runs").get("at") is None
 
 
 def test_the_address_follows_the_controls():

@@ -62,18 +62,20 @@ function address() {
   return here.href
 }
 
-// Where the first stage's camera stands, and the step of its clock unless it is the last. stage.js keeps both.
+const CLOCKS = { optimizers: "lab_moment" } // the parameter of a clock; every other clock is the first of its page
+
+// Where the stages' camera stands, and the step of each clock unless it is the last. stage.js keeps both.
 function inPictures() {
   const stage = globalThis[Symbol.for("nnlib.stage")]
   const [camera] = stage?.cameras?.values() ?? []
-  const [clock] = stage?.clocks?.values() ?? []
-  const [view] = [...(clock?.members ?? [])].filter((view) => view.drawn)
-  if (!camera || !view) return {}
-  const parts = [camera.at.eye, camera.at.center].flatMap(({ x, y, z }) => [x, y, z])
-  return {
-    camera: parts.map((v) => String(Number(v.toFixed(4)))).join(" "),
-    moment: view.t < view.last ? String(view.drawn.runs.steps[view.t]) : "",
+  const places = {}
+  for (const [name, { members }] of stage?.clocks ?? []) {
+    const view = [...members].find((view) => view.drawn)
+    if (view) places[CLOCKS[name] ?? "moment"] = view.t < view.last ? String(view.drawn.runs.steps[view.t]) : ""
   }
+  if (!camera || !Object.keys(places).length) return {}
+  const parts = [camera.at.eye, camera.at.center].flatMap(({ x, y, z }) => [x, y, z])
+  return { ...places, camera: parts.map((v) => String(Number(v.toFixed(4)))).join(" ") }
 }
 
 async function copy(view) {

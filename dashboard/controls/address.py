@@ -131,7 +131,7 @@ def copy_link() -> None:
     """Draw the button that copies a link to exactly the present view, and mount the watch over the connection."""
     with st.container(key="part_share"):
         copy_button(
-            {"v": str(links.VERSION), "camera": DEFAULTS.camera, "moment": str(DEFAULTS.moment)},
+            {"v": str(links.VERSION), "camera": DEFAULTS.camera},
             place_in_link("chain_step"),
         )
     connection()

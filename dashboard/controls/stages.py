@@ -58,8 +58,12 @@ def paths(columns: tuple[Column, Column], keys: tuple[str, str], headings: Seque
 
 def _view(runs: Sequence[Run]) -> dict[str, Any]:
     """Return how a stage opens: where the camera stands, and at which step the clock."""
-    moment = None if state.moment == ALL_STEPS else index_of(runs[0].steps, state.moment)
-    return {"camera": camera_numbers(state.camera), "at": moment}
+    return {"camera": camera_numbers(state.camera), "at": _at(runs, state.moment)}
+
+
+def _at(runs: Sequence[Run], step: int) -> int | None:
+    """Return the place of a step among those that the runs show; None for the last one."""
+    return None if step == ALL_STEPS else index_of(runs[0].steps, step)
 
 
 def show_slice(piece: Slice) -> None:
@@ -83,11 +87,12 @@ def show_rates(laboratory: Lab, runs: Sequence[Run], key: str) -> None:
     scene = figures.rates_scene(laboratory, surface, runs, key)
     opens = _view(runs)
     if key != RATES:
-        opens["at"] = None  # a link holds one step, that of the page's first clock
+        opens["at"] = _at(runs, state.lab_moment)
     stage(state, key, **scene, camera_group="lab", clock_group=key, **opens)
 
 
 def show_why(why: Why) -> None:
     """Draw the right and the sabotaged path on the surface of the two weights."""
     ground(why.surface, "why")
-    stage(state, "why", **figures_backprop.sabotage_scene(why), camera_group="why", clock_group="why")
+    scene = figures_backprop.sabotage_scene(why)
+    stage(state, "why", **scene, camera_group="why", clock_group="why", **_view(why.shown))

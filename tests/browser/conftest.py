@@ -1,5 +1,6 @@
 """A real browser on the real app: started with the README's command, driven by Playwright."""
 
+import itertools
 import os
 import re
 import shlex
@@ -108,17 +109,26 @@ def page(browser, app_url):
         yield page
 
 
+@pytest.fixture
+def flat_page(browser, app_url):
+    """The same without pictures in 3-D: the maps show what they would show, and are there much sooner."""
+    with visit(browser, app_url, flat=True) as page:
+        yield page
+
+
 @contextmanager
-def visit(browser, app_url, path="", prepare=None):
-    """A visit to a page with a picture in 3-D; whatever a test does there, nobody but the app may be asked."""
+def visit(browser, app_url, path="", prepare=None, *, flat=False):
+    """A visit to a page with a stage; whatever a test does there, nobody but the app may be asked."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     asked = []
     page.on("request", lambda request: asked.append(request.url))
+    if flat:
+        page.add_init_script(NO_WEBGL)
     if prepare is not None:
         prepare(page)
     page.set_default_timeout(90_000)  # on a busy machine without a graphics card a first picture takes long
     page.goto(app_url + path)
-    page.wait_for_selector(".js-plotly-plot .gl-container canvas")
+    page.wait_for_selector(".nn-stage[data-space=missing]" if flat else ".js-plotly-plot .gl-container canvas")
     settle(page)
     yield page
     page.close()
@@ -126,19 +136,20 @@ def visit(browser, app_url, path="", prepare=None):
     assert [url for url in asked if not url.startswith((app_url, "data:", "blob:"))] == []
 
 
-IDLE = """() => {
+IDLE_FOR_A_MOMENT = """(call) => {
   const app = document.querySelector('[data-testid="stApp"]')?.dataset
-  return app?.testScriptState === "notRunning" && app.testConnectionState === "CONNECTED"
+  const idle = app?.testScriptState === "notRunning" && app.testConnectionState === "CONNECTED"
     && !document.querySelector('[data-stale="true"]')
+  const now = performance.now()
+  if (!idle || globalThis.idle?.call !== call) globalThis.idle = { call, since: now }
+  return now - globalThis.idle.since >= 200
 }"""
+CALLS = itertools.count()
 
 
 def settle(page):
-    """Wait until the app is idle: connected, no run under way and no element stale, and so it stays for a moment."""
-    page.wait_for_timeout(150)
-    page.wait_for_function(IDLE)
-    page.wait_for_timeout(150)
-    page.wait_for_function(IDLE)
+    """Wait until the app has been idle for 200 ms without a break: connected, no run under way, no element stale."""
+    page.wait_for_function(IDLE_FOR_A_MOMENT, arg=next(CALLS))
 
 
 def until(page, condition, *, patience=30_000):

@@ -2,10 +2,12 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NO_WEBGL, settle, until
 from tests.browser.test_training_room import type_into
@@ -32,9 +34,14 @@ SEEN = """() => {
   const drawn = nodes.filter((e) => e.matches(".nn-figure")).map((e) => JSON.stringify(e.data, plain))
   const stage = globalThis[Symbol.for("nnlib.stage")]
   const rounded = ({ x, y, z }) => [x, y, z].map((v) => v.toFixed(3)).join(" ")
-  const stages = [...(stage?.views ?? [])].flatMap(([key, { drawn, t, camera }]) => [
+  const seenFrom = (plot) => {
+    const at = plot._fullLayout?.scene?._scene?.getCamera()
+    return at && [at.eye, at.center].map(rounded)
+  }
+  const stages = [...(stage?.views ?? [])].flatMap(([key, { drawn, t, camera, plot }]) => [
     `${key}: surface ${drawn.surface.hash}, step ${drawn.runs.steps[t]}, until ${drawn.runs.until}`,
     `${key}: camera ${[camera.at.eye, camera.at.center].map(rounded)}`,
+    `${key}: drawn from ${seenFrom(plot)}`,
     ...drawn.runs.runs.map((r) => JSON.stringify([key, r.label, r.first, r.second, r.loss], plain))])
   return { text, controls, marks, exact, told, cells, drawn, stages }
 }"""
@@ -51,18 +58,26 @@ def rest(page):
 
 @pytest.fixture(scope="module")
 def tab(browser, app_url):
-    """Opens an address: `tab("author", ...)` and `tab("stranger", ...)` share nothing but the server."""
-    people = {}
+    """Opens an address: `tab("author", ...)` and `tab("stranger", ...)` share nothing but the server.
+
+    Each has one page for pictures in 3-D and one without, and comes to every address anew, with a session of its own.
+    """
+    people, pages = {}, {}
 
     def go(who, address, *, solid=False):
         if who not in people:
             people[who] = browser.new_context(
                 viewport={"width": 1280, "height": 800}, permissions=["clipboard-read", "clipboard-write"]
             )
-        page = people[who].new_page()
-        if not solid:
-            page.add_init_script(NO_WEBGL)
-        page.set_default_timeout(60_000)
+        if (who, solid) not in pages:
+            page = pages[who, solid] = people[who].new_page()
+            if solid:
+                page.set_viewport_size({"width": 800, "height": 450})  # fewer points to draw
+            else:
+                page.add_init_script(NO_WEBGL)
+            page.set_default_timeout(60_000)
+        page = pages[who, solid]
+        page.bring_to_front()  # only the page in front may use the clipboard, and draws
         page.goto(address if address.startswith("http") else f"{app_url}/{address}")
         page.get_by_role("heading", level=1).first.wait_for()
         rest(page)
@@ -134,27 +149,42 @@ def layers_typed(text):
     return act
 
 
-def turned(page):
-    space = page.locator(".nn-space").first
-    space.focus()
-    for key in ("ArrowLeft", "ArrowUp", "+"):
-        page.keyboard.press(key)
+def turned(*keys):
+    def act(page):
+        space = page.locator(".nn-space").first
+        for key in keys:
+            space.press(key)
+
+    return act
 
 
-def stepped_back(page):
-    """Move a clock from its end; a picture that is just being made anew puts it back there."""
-    slider = page.get_by_role("slider", name="Step").first
+def stepped_back(clock="", times=1):
+    """Move a stage's clock from its end; a picture that is just being made anew puts it back there."""
+    away = f"""() => [...globalThis[Symbol.for("nnlib.stage")].clocks].some(([name, {{ members }}]) =>
+      ["", name].includes("{clock}") && [...members].some((view) => view.drawn && view.t === view.last - {times}))"""
 
-    def is_away():
-        slider.press("ArrowLeft")
+    def act(page):
+        slider = page.get_by_role("slider", name=re.compile("^Step")).nth(1 if clock == "optimizers" else 0)
+
+        def is_away():
+            slider.press("End")
+            for _ in range(times):
+                slider.press("ArrowLeft")
+            rest(page)
+            return page.evaluate(away)
+
+        until(page, is_away)
+
+    return act
+
+
+def went_to(title):
+    def act(page):
+        page.get_by_role("link", name=title).first.click()
+        page.get_by_role("heading", level=1, name=re.compile("step")).wait_for()
         rest(page)
-        return page.evaluate(AWAY)
 
-    until(page, is_away)
-
-
-AWAY = """() => [...globalThis[Symbol.for("nnlib.stage")].clocks.values()].some(({ members }) =>
-  [...members].some((view) => view.drawn && view.t < view.last))"""
+    return act
 
 
 def cell_typed(page):
@@ -183,10 +213,23 @@ def differences(one, other):
     return [f"{sign} {line[:200]}" for sign, lines in (("-", here - there), ("+", there - here)) for line in lines]
 
 
+class Journey(NamedTuple):
+    """Where it begins, what is done there, and the parameters that the link must have then.
+
+    `prepare` opens what a link does not hold, for the stranger too; `solid` if pictures in 3-D are drawn.
+    """
+
+    where: str
+    acts: list[Callable[[Page], object]]
+    fields: str
+    prepare: tuple[Callable[[Page], object], ...] = ()
+    solid: bool = False
+
+
 JOURNEYS = {
-    "sidebar": (
-        "",
-        [opened("Samples, noise, scaling")],
+    # The sidebar is the same on all pages; what it says is drawn on the home page, at last.
+    "sidebar": Journey(
+        "chain_rule",
         [
             chosen("Data set", "Moons"),
             typed("Samples", "60"),
@@ -204,13 +247,14 @@ JOURNEYS = {
             chosen("Optimizer", "Momentum"),
             typed("Learning rate, as a number", "0.12345678901"),
             typed("Steps", "300"),
+            went_to("Step against sigmoid"),
         ],
         "dataset samples noise standardize hidden_layers hidden_units biases seed scheme activation output first second"
         " optimizer lr steps",
+        (opened("Samples, noise, scaling"),),
     ),
-    "pictures": (
+    "pictures": Journey(
         "",
-        [],
         [
             layers_typed("3, 2"),
             keyed("Probe x", "ArrowRight"),
@@ -229,9 +273,9 @@ JOURNEYS = {
         "hidden_sizes probe threshold threshold_in_nets steepness low resolution own_start start_first start_second "
         "other_starts moment",
     ),
-    "chain": (
+    "camera": Journey("?steps=20&resolution=11", [turned("+")], "camera", solid=True),
+    "chain": Journey(
         "chain_rule",
-        [],
         [
             pressed("Add a link in front"),
             chosen("y to z", "Sin"),
@@ -242,29 +286,56 @@ JOURNEYS = {
         ],
         "chain chain_x chain_step chain_dx",
     ),
-    "rates": (
+    "walk": Journey(
+        "backpropagation",
+        [
+            typed("Sample", "3"),
+            pressed("Update"),
+            pressed("Update all weights"),
+            pressed("a matrix", "radio"),
+            chosen("Weight", "W2[2,1]"),
+            typed("Its value", "0.123456789"),
+            pressed("Backward"),
+            pressed("Next"),
+        ],
+        "walk_sample walk_detail walk_weight walk_weights walk_step",
+    ),
+    "example": Journey("backpropagation", [pressed("Worked example", "radio"), pressed("Next")], "walk_net walk_step"),
+    "factor left out": Journey(
+        "backpropagation",
+        [
+            pressed("Why multiply by the slope?", "radio"),
+            chosen("Sabotage", "Leave out every slope"),
+            turned("ArrowLeft", "ArrowUp", "+"),
+            stepped_back(),
+        ],
+        "walk_part sabotage camera moment",
+    ),
+    "rates": Journey(
         "learning_rate",
-        [],
         [
             pressed("the network of the other pages", "radio"),
             typed("Your learning rate, as a number", "3.3333333"),
             pressed("too large"),
             keyed("Take apart the update after step", "ArrowRight"),
-            turned,
-            stepped_back,
+            turned("ArrowLeft", "ArrowUp", "+"),
+            stepped_back("rates"),
+            stepped_back("optimizers", times=2),
         ],
-        "lab_case lab_rate lab_others lab_step moment camera",
+        "lab_case lab_rate lab_others lab_step moment lab_moment camera",
     ),
-    "slices": (
+    "slices": Journey(
         "slices",
-        [],
-        [pressed("re-cutting at every step", "radio"), keyed("Step", *["ArrowLeft"] * 3), turned],
+        [
+            pressed("re-cutting at every step", "radio"),
+            keyed("Step", *["ArrowLeft"] * 3),
+            turned("ArrowLeft", "ArrowUp"),
+        ],
         "slice_mode moment camera",
     ),
-    "planes": ("slices", [], [pressed("two random directions", "radio"), pressed("Top")], "slice_plane camera"),
-    "room": (
+    "planes": Journey("slices", [pressed("two random directions", "radio"), pressed("Top")], "slice_plane camera"),
+    "room": Journey(
         "training_room",
-        [opened("Test samples, mini-batches")],
         [
             keyed("Test share", "ArrowRight"),
             typed("Split seed", "5"),
@@ -280,21 +351,21 @@ JOURNEYS = {
             typed("Step, as a number", "40"),
         ],
         "test_share split_seed batch stop_loss patience room_x room_y room_start room_view room_layer room_step",
+        (opened("Test samples, mini-batches"),),
     ),
-    "depth": (
+    "typed table": Journey(
         "training_room",
-        [],
-        [pressed("Vanishing gradients", "radio"), keyed("Hidden layers", "ArrowLeft")],
-        "room_view room_depth",
+        [
+            pressed("Vanishing gradients", "radio"),
+            keyed("Hidden layers", "ArrowLeft"),
+            pressed("Train on this table"),
+            cell_typed,
+            pressed("Add an input"),
+        ],
+        "data room_view room_depth",
+        (opened("Your own data: type"),),
     ),
-    "typed table": (
-        "training_room",
-        [opened("Your own data: type")],
-        [pressed("Train on this table"), cell_typed, pressed("Add an input")],
-        "data",
-    ),
-    "uploaded table": ("training_room", [opened("Your own data: type")], [uploaded], "data"),
-    "example": ("backpropagation", [], [pressed("Worked example", "radio"), pressed("Next")], "walk_net walk_step"),
+    "uploaded table": Journey("training_room", [uploaded], "data", (opened("Your own data: type"),)),
 }
 
 
@@ -323,17 +394,15 @@ def unlike(one, other, patience=40):
 
 @pytest.mark.parametrize("name", JOURNEYS)
 def test_a_copied_link_shows_a_stranger_the_same(tab, name):
-    where, prepare, acts, fields = JOURNEYS[name]
-    author = tab("author", where)
+    where, acts, fields, prepare, solid = JOURNEYS[name]
+    author = tab("author", where, solid=solid)
     act_all(author, [*prepare, *acts])
     link = copied(author)
     assert len(link) < 2000
     assert not set(fields.split()) - parse_qs(urlsplit(link).query, keep_blank_values=True).keys()
-    stranger = tab("stranger", link)
+    stranger = tab("stranger", link, solid=solid)
     act_all(stranger, prepare)
     assert unlike(author, stranger) == []
-    author.close()
-    stranger.close()
 
 
 @pytest.mark.parametrize(
@@ -346,7 +415,7 @@ def test_a_copied_link_shows_a_stranger_the_same(tab, name):
     ],
 )
 def test_a_drag_is_one_entry_and_back_undoes_it(tab, where, name, parameter):
-    page = tab("author", where)
+    page = tab("hand", where)
     slider = page.get_by_role("slider", name=name, exact=True).first
     slider.scroll_into_view_if_needed()
     number = page.get_by_role("spinbutton", name=f"{name}, as a number", exact=True).first
@@ -373,7 +442,6 @@ def test_a_drag_is_one_entry_and_back_undoes_it(tab, where, name, parameter):
     expect(number).to_have_value(ended)
     rest(page)
     assert page.evaluate(entries) == before + 1
-    page.close()
 
 
 def test_leaving_a_box_without_typing_keeps_the_digits_that_it_does_not_show(tab):
@@ -385,4 +453,3 @@ def test_leaving_a_box_without_typing_keeps_the_digits_that_it_does_not_show(tab
     rest(page)
     assert "lr=0.12345678901" in copied(page)
     expect(box).to_have_attribute("title", "0.12345678901")
-    page.close()

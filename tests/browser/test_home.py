@@ -29,16 +29,17 @@ def test_curves_and_surfaces_are_really_drawn(page):
         until(page, lambda surface=surface: colours_of(surface) > 500)
 
 
-def test_first_screen_shows_the_question_and_both_curves(page):
+def test_first_screen_shows_the_question_and_both_curves(flat_page):
     for text in ("Why can't a step learn?", "Two networks get the same data"):
-        box = page.get_by_text(text).first.bounding_box()
+        box = flat_page.get_by_text(text).first.bounding_box()
         assert box["y"] + box["height"] < 800
     for place in (0, 1):
-        box = page.locator(".js-plotly-plot").nth(place).bounding_box()
+        box = flat_page.locator(".js-plotly-plot").nth(place).bounding_box()
         assert box["y"] + box["height"] < 800
 
 
-def test_learning_rate_slider_changes_the_path(page):
+def test_learning_rate_slider_changes_the_path(flat_page):
+    page = flat_page
     page.wait_for_function("() => globalThis[Symbol.for('nnlib.stage')]?.views.get('right')?.drawn?.runs")
     before = page.evaluate(PATH)
     slider = page.get_by_role("slider", name="Learning rate")

@@ -129,11 +129,13 @@ def test_every_page_works_within_the_security_policy(visit):
     assert page.complaints == []
 
 
-def test_the_server_sends_the_headers(page, app_url):
+def test_the_server_sends_the_headers(browser, app_url):
+    context = browser.new_context()
     for path in ("", "/_stcore/health", "/chain_rule"):
-        answer = page.request.get(app_url + path)
+        answer = context.request.get(app_url + path)
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
+    context.close()
 
 
 def test_copy_link_gives_the_address_of_the_view(visit):
