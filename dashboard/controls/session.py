@@ -90,7 +90,7 @@ def paint() -> None:
     st.html(
         f'<style>[data-testid="stBaseButton-primary"]:enabled {{ color: {colour} }}'
         "[data-retained]:has(> .stButton) { display: none }"
-        '[data-testid="stCode"] [data-testid="stBaseButton-elementToolbar"] { visibility: visible }'
+        '[data-testid="stCode"] > :has([data-testid="stBaseButton-elementToolbar"]) { visibility: visible; opacity: 1 }'
         ".katex-display { margin-block: 10px !important; padding-block: 6px }</style>"
     )
 
