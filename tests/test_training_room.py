@@ -252,6 +252,7 @@ def test_the_scripts_of_a_long_run_are_prepared_first(app):
     assert_alive(app)
     assert scripts() == ["numpy script", "PyTorch script"]
     assert not any(b.label == "Prepare the scripts" for b in app.button)
+    assert "The scripts are prepared. Their buttons are above" in app.caption[-1].value
 
 
 def test_a_run_that_no_script_can_follow_says_so(app, monkeypatch):
@@ -262,6 +263,7 @@ def test_a_run_that_no_script_can_follow_says_so(app, monkeypatch):
     button(app, "Prepare the scripts").click().run()
     assert_alive(app)
     assert any("Choose an earlier step" in w.value for w in app.warning)
+    assert not any("are prepared" in c.value for c in app.caption)
     assert not any("script" in d.label for d in app.get("download_button"))
     app.session_state["room_step"] = 1
     app.run()

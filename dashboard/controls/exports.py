@@ -81,6 +81,8 @@ def prepare_scripts(here: Room, run: Run) -> None:
         work(job, run.n_steps, advance, SCRIPTS_CHUNK)
         if job["done"] >= run.n_steps:
             st.rerun()  # their buttons are above
+    elif not job["result"].full:
+        offer.caption("The scripts are prepared. Their buttons are above, beside those of the other files.")
 
 
 def load_parameters(here: Room) -> None:
