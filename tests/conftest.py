@@ -8,10 +8,23 @@ settings.load_profile("no clock")
 
 
 class BrowserApart(LoadScopeScheduling):
-    """Gives all tests of the browser to one worker, where they share it, and the other files to whoever is free."""
+    """Gives out whole files: those of the browser to one worker and the others to the rest, until one kind is out.
+
+    So as long as possible only one browser runs, which needs more than one processor, and all end together.
+    """
+
+    driver = None
 
     def _split_scope(self, nodeid):
-        return "browser" if nodeid.startswith("tests/browser/") else nodeid.partition("::")[0]
+        return nodeid.partition("::")[0]
+
+    def _assign_work_unit(self, node):
+        self.driver = self.driver or node
+        fitting = (file for file in self.workqueue if file.startswith("tests/browser/") == (node is self.driver))
+        file = next(fitting, None)
+        if file:
+            self.workqueue.move_to_end(file, last=False)
+        super()._assign_work_unit(node)
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -71,7 +71,7 @@ def exact(page, side):
     return [float(cell.get_attribute("title")) for cell in cells.all()[1:]]
 
 
-def drag_to(page, locator, dx, dy, steps=8):
+def drag_to(page, locator, dx, dy, steps=3):
     locator.scroll_into_view_if_needed()
     box = locator.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
