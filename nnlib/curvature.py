@@ -27,7 +27,7 @@ class Curvature:
     """The second derivatives of the loss for some weights: the Hessian (..., n, n), and what follows from it.
 
     `eigenvalues` (..., n), ascending, are the curvatures along the principal directions, the columns of `directions`
-    (..., n, n).
+    (..., n, n). Raises ValueError for what is not real numbers.
     """
 
     refs: tuple[WeightRef, ...]

@@ -32,7 +32,7 @@ class Trajectory:
     step; with `record_every` k both hold the steps 0, k, 2k ... only. `diverged_at` (...) is the step at which a number
     left the range of floating point, -1 where none did; from there on the run stands still at its last finite state.
     `memory` and `order` let `descend(resume=...)` go on, and the `optimizer`'s class, `n_samples` and `trainable` (None
-    for all) tell whether it may.
+    for all) tell whether it may. Raises ValueError for losses that are not real numbers.
     """
 
     params: Params
