@@ -196,6 +196,20 @@ def choose(page, name, text):
     settle(page)
 
 
+def pick(page, option):
+    """Reach a group of choices with the Tab key, which may enter it anywhere, and take one with the arrow keys."""
+    group = page.get_by_test_id("stButtonGroup").filter(has=page.get_by_text(option, exact=True))
+    names = group.locator("button").all_text_contents()
+    tab_to(page, f"^BUTTON ({'|'.join(map(re.escape, names))})$")
+    for key in ["ArrowRight"] * len(names) + ["ArrowLeft"] * len(names):
+        if page.evaluate(f"() => {{ {NAMED}\nreturn named(focused()) }}") == f"BUTTON {option}":
+            page.keyboard.press("Space")
+            settle(page)
+            return
+        page.keyboard.press(key)
+    pytest.fail(f"the arrow keys do not lead to {option}")
+
+
 def test_a_chain_by_keyboard(page):
     open_page(page, "chain_rule")
     position = page.locator("strong")
@@ -227,11 +241,11 @@ def test_one_weight_and_the_sabotage_by_keyboard(page):
     expect(page.get_by_role("spinbutton", name="Its value")).to_have_value("0.5")
     go_to(page, "^BUTTON .*Update all weights", "Enter")
     page.get_by_text("After 1 update").wait_for()
-    go_to(page, "^BUTTON One$", "ArrowRight", "Space")
+    pick(page, "All")
     page.wait_for_url(re.compile("walk_what=whole"))
     go_to(page, "^BUTTON .*Play$", "Enter")
     go_to(page, "^BUTTON .*Pause$", "Enter")
-    go_to(page, "^BUTTON Step by step", "ArrowRight", "Space")
+    pick(page, "Why multiply by the slope?")
     page.wait_for_url(re.compile("walk_part=why"))
     choose(page, "^INPUT Sabotage", "None: the right gradient")
     page.wait_for_url(re.compile("sabotage=none"))
@@ -241,11 +255,11 @@ def test_rates_by_keyboard(page):
     open_page(page, "learning_rate?steps=20")
     type_in(page, "^INPUT Your learning rate, as a number", "3")
     page.wait_for_url(re.compile("lab_rate=3"))
-    go_to(page, "^BUTTON too small", "Space")
+    pick(page, "too small")
     page.wait_for_url(re.compile("lab_others="))
     go_to(page, "^INPUT Take apart the update", "ArrowRight")
     page.wait_for_url(re.compile("lab_step=5"))
-    go_to(page, "^BUTTON an exact bowl", "ArrowRight", "Space")
+    pick(page, "the network of the other pages")
     page.wait_for_url(re.compile("lab_case=network"))
     before = page.url
     go_to(page, "^BUTTON Five times the limit", "Enter")
@@ -259,7 +273,7 @@ def test_slices_by_keyboard(page):
     page.wait_for_selector(".nn-stage[data-step='19']")
     go_to(page, "^BUTTON Watch the surface move", "Enter")
     page.wait_for_url(re.compile("slice_mode=reslice"))
-    go_to(page, "^BUTTON W1.2,2. and", "ArrowRight", "Space")
+    pick(page, "two random directions")
     page.wait_for_url(re.compile("slice_plane=random"))
 
 
@@ -274,7 +288,7 @@ def test_the_training_room_by_keyboard(page):
     go_to(page, "^SUMMARY .*Test samples", "Enter")
     type_in(page, "^INPUT Stop after waiting", "9")
     page.wait_for_url(re.compile("patience=9"))
-    go_to(page, "^BUTTON Hidden units", *["ArrowRight"] * 6, "Space")
+    pick(page, "Take it home")
     page.wait_for_url(re.compile("room_view=export"))
     tab_to(page, "^BUTTON .*Run as CSV")
     with page.expect_download() as download:
@@ -283,6 +297,11 @@ def test_the_training_room_by_keyboard(page):
     go_to(page, "^SUMMARY .*Your own data", "Enter")
     go_to(page, "^BUTTON .*Train on this table", "Enter")
     page.wait_for_url(re.compile("dataset=own"))
+
+
+OPACITY = """(e) => { let all = 1
+  for (; e; e = e.parentElement) all *= getComputedStyle(e).opacity
+  return all }"""
 
 
 def test_a_lesson_by_keyboard(page):
@@ -296,6 +315,8 @@ def test_a_lesson_by_keyboard(page):
     made = re.compile(r"chain_rule\?v=1&steps=20&hide=pages&task=What\+now%3F&answer=4&tolerance=0.5")
     expect(page.get_by_test_id("stCode").first).to_contain_text(made)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    for button in page.get_by_role("button", name="Copy to clipboard").all():
+        assert button.evaluate(OPACITY) == 1
     for copied in page.get_by_test_id("stCode").all_inner_texts():
         go_to(page, "^BUTTON Copy to clipboard", "Enter")
         assert page.evaluate("navigator.clipboard.readText()") == copied.strip()
