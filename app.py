@@ -35,9 +35,12 @@ class Security:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request as the app does, with the headers added."""
 
+        method, path = scope.get("method", ""), scope.get("path", "")
+
         async def send_with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] += self.headers
+                self.uploads.answered(method, path, message["status"])
             await send(message)
 
         async def receive_sound() -> Any:
@@ -49,8 +52,11 @@ class Security:
             await self.app(scope, receive_sound, send)
         elif scope["type"] != "http":
             await self.app(scope, receive, send)
-        elif self.uploads.allow(scope.get("method", ""), scope.get("path", "")):
-            await self.app(scope, receive, send_with_headers)
+        elif self.uploads.allow(method, path):
+            try:
+                await self.app(scope, receive, send_with_headers)
+            finally:
+                self.uploads.over(method, path)
         else:
             await PlainTextResponse("Too many files", 429)(scope, receive, send_with_headers)
 

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import os
 import re
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,10 +40,13 @@ def too_deep(message: bytes) -> bool:
 
 
 class Uploads:
-    """Counts the files that each session has left on the server, by what its browser asks for.
+    """Counts the files that each session has left on the server, by what its browser asks for and is answered.
 
     A page holds one file for each of its two places to upload at, and the browser takes away what another one replaces.
     Streamlit limits how large a file is, not how many there are.
+
+    For each request: `allow`, then `answered` once its status is known, at last `over`. A file on its way counts too,
+    lest many at once slip through. Only what succeeded is kept: names that nobody has push no true count out.
     """
 
     MOST_FILES = 16
@@ -52,24 +55,50 @@ class Uploads:
 
     def __init__(self) -> None:
         self._files: OrderedDict[str, set[str]] = OrderedDict()
+        self._on_their_way: dict[str, Counter[str]] = {}
 
     def allow(self, method: str, path: str) -> bool:
-        """Return whether a request may pass, and note which files its session holds then."""
+        """Return whether a request may pass; a file that may is on its way from then on."""
         place = self.PLACE.search(path)
-        if place is None or method not in ("PUT", "DELETE"):
+        if place is None or method != "PUT":
             return True
         session, file = place.groups()
-        files = self._files.setdefault(session, set())
-        self._files.move_to_end(session)
-        if len(self._files) > self.MOST_SESSIONS:
-            self._files.popitem(last=False)
-        if method == "DELETE":
-            files.discard(file)
-        elif file in files or len(files) < self.MOST_FILES:
-            files.add(file)
-        else:
+        on_their_way = self._on_their_way.get(session, Counter())
+        files = self._files.get(session, set()) | on_their_way.keys()
+        if file not in files and len(files) >= self.MOST_FILES:
             return False
+        on_their_way[file] += 1
+        self._on_their_way[session] = on_their_way
         return True
+
+    def answered(self, method: str, path: str, status: int) -> None:
+        """Note which files a session holds once a request that was allowed is answered; a refusal changes nothing."""
+        place = self.PLACE.search(path)
+        if place is None or method not in ("PUT", "DELETE") or not 200 <= status < 300:
+            return
+        session, file = place.groups()
+        if method == "PUT":
+            self._files.setdefault(session, set()).add(file)
+            self._files.move_to_end(session)
+            if len(self._files) > self.MOST_SESSIONS:
+                self._files.popitem(last=False)
+        elif session in self._files:
+            self._files[session].discard(file)
+            if not self._files[session]:
+                del self._files[session]
+
+    def over(self, method: str, path: str) -> None:
+        """Note that a request that was allowed is over, answered or not: its file is no longer on its way."""
+        place = self.PLACE.search(path)
+        if place is None or method != "PUT":
+            return
+        session, file = place.groups()
+        on_their_way = self._on_their_way[session]
+        on_their_way[file] -= 1
+        if not on_their_way[file]:
+            del on_their_way[file]
+        if not on_their_way:
+            del self._on_their_way[session]
 
 
 def headers(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -51,21 +51,67 @@ def test_messages_whose_json_is_too_deep_are_dropped():
     assert heard == [{"type": "websocket.receive", "bytes": wide}]
 
 
+def ask(uploads, method, path, status=204):
+    """Whether a request passes; one that does is answered with the status."""
+    if not uploads.allow(method, path):
+        return False
+    uploads.answered(method, path, status)
+    uploads.over(method, path)
+    return True
+
+
 def test_a_session_may_leave_a_few_files_and_replace_them():
     uploads = security.Uploads()
     for base in ("", "/course"):
         places = [f"{base}/_stcore/upload_file/session{base[1:]}/{i}" for i in range(security.Uploads.MOST_FILES + 1)]
-        assert all(uploads.allow("PUT", place) for place in places[:-1])
-        assert not uploads.allow("PUT", places[-1])
-        assert uploads.allow("PUT", places[0])
-        assert uploads.allow("DELETE", places[0])
-        assert uploads.allow("PUT", places[-1])
-        assert not uploads.allow("PUT", places[0])
-    assert uploads.allow("PUT", "/_stcore/upload_file/another/0")
-    assert uploads.allow("GET", "/_stcore/upload_file/session/99")
+        assert all(ask(uploads, "PUT", place) for place in places[:-1])
+        assert not ask(uploads, "PUT", places[-1])
+        assert ask(uploads, "PUT", places[0])
+        assert ask(uploads, "DELETE", places[0])
+        assert ask(uploads, "PUT", places[-1])
+        assert not ask(uploads, "PUT", places[0])
+    assert ask(uploads, "PUT", "/_stcore/upload_file/another/0")
+    assert ask(uploads, "GET", "/_stcore/upload_file/session/99")
+
+
+@pytest.mark.parametrize("status", [400, 403, 413, 500])
+def test_what_was_refused_changes_no_count(status):
+    uploads = security.Uploads()
+    places = [f"/_stcore/upload_file/s/{i}" for i in range(security.Uploads.MOST_FILES + 1)]
+    assert all(ask(uploads, "PUT", place, status) for place in places)
+    assert all(ask(uploads, "PUT", place) for place in places[:-1])
+    assert ask(uploads, "DELETE", places[0], status)
+    assert not ask(uploads, "PUT", places[-1])
+
+
+def test_files_on_their_way_count_until_they_are_refused():
+    uploads = security.Uploads()
+    places = [f"/_stcore/upload_file/s/{i}" for i in range(security.Uploads.MOST_FILES + 1)]
+    assert all(uploads.allow("PUT", place) for place in places[:-1])
+    assert uploads.allow("PUT", places[0]), "the same file again"
+    assert not uploads.allow("PUT", places[-1])
+    uploads.over("PUT", places[0])
+    assert not uploads.allow("PUT", places[-1]), "its other request is still under way"
+    assert ask(uploads, "DELETE", places[1])
+    assert not uploads.allow("PUT", places[-1]), "it may yet arrive after it was taken away"
+    uploads.answered("PUT", places[0], 403)
+    uploads.over("PUT", places[0])
+    assert uploads.allow("PUT", places[-1])
+
+
+def test_made_up_sessions_push_no_count_out_and_true_ones_are_bounded():
+    uploads = security.Uploads()
+    places = [f"/_stcore/upload_file/s/{i}" for i in range(security.Uploads.MOST_FILES + 1)]
+    assert all(ask(uploads, "PUT", place) for place in places[:-1])
     for i in range(security.Uploads.MOST_SESSIONS + 5):
-        uploads.allow("PUT", f"/_stcore/upload_file/s{i}/0")
+        ask(uploads, "PUT", f"/_stcore/upload_file/made-up{i}/0", 400)
+        ask(uploads, "DELETE", f"/_stcore/upload_file/made-up{i}/0", 204)
+    assert not ask(uploads, "PUT", places[-1])
+    assert list(uploads._files) == ["s"]
+    for i in range(security.Uploads.MOST_SESSIONS + 5):
+        ask(uploads, "PUT", f"/_stcore/upload_file/s{i}/0")
     assert len(uploads._files) == security.Uploads.MOST_SESSIONS
+    assert not uploads._on_their_way
 
 
 def test_one_file_too_many_is_refused_before_it_is_read():
@@ -73,20 +119,31 @@ def test_one_file_too_many_is_refused_before_it_is_read():
 
     passed, sent = [], []
 
-    async def inner(scope, _receive, _send):
+    async def inner(scope, _receive, send):
         passed.append(scope["path"])
+        if scope["path"].endswith("/broken"):
+            raise ConnectionError
+        refused = scope["method"] == "DELETE" or scope["path"].endswith("/refused")
+        await send({"type": "http.response.start", "status": 403 if refused else 204, "headers": []})
 
     async def send(message):
         sent.append(message)
 
     async def fill():
         app = Security(inner)
-        for i in range(security.Uploads.MOST_FILES + 1):
-            await app({"type": "http", "method": "PUT", "path": f"/_stcore/upload_file/s/{i}"}, None, send)
+        files = range(security.Uploads.MOST_FILES + 1)
+        for method, file in [("PUT", "refused"), *(("PUT", i) for i in files[:-1]), ("DELETE", 0)]:
+            await app({"type": "http", "method": method, "path": f"/_stcore/upload_file/s/{file}"}, None, send)
+        with pytest.raises(ConnectionError):
+            await app({"type": "http", "method": "PUT", "path": "/_stcore/upload_file/t/broken"}, None, send)
+        assert not app.uploads._on_their_way
+        passed.clear()
+        sent.clear()
+        await app({"type": "http", "method": "PUT", "path": f"/_stcore/upload_file/s/{files[-1]}"}, None, send)
 
     with ThreadPoolExecutor(1) as thread:
         thread.submit(lambda: asyncio.run(fill())).result()
-    assert len(passed) == security.Uploads.MOST_FILES
+    assert passed == []
     assert sent[0]["status"] == 429
     assert b"content-security-policy" in dict(sent[0]["headers"])
 
