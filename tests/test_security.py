@@ -151,6 +151,8 @@ def test_one_file_too_many_is_refused_before_it_is_read():
 def test_scripts_come_from_here_and_nothing_may_embed_unasked():
     policy = security.policy({})
     assert "'unsafe-inline'" not in policy["script-src"]
+    assert "'unsafe-eval'" not in policy["script-src"]
+    assert policy["connect-src"] == "'self'"
     assert policy["script-src"].count("sha256-") == 1
     assert not any("http" in sources for sources in policy.values())
     assert policy["frame-ancestors"] == "'self'"
