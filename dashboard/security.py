@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import streamlit
@@ -99,6 +99,22 @@ class Uploads:
             del on_their_way[file]
         if not on_their_way:
             del self._on_their_way[session]
+
+
+STREAMLITS = frozenset({"_stcore", "auth", "component", "media", "static"})
+"""The first part of the paths of more than one part that Streamlit serves."""
+
+
+def astray(path: str, base: str, ours: Collection[str]) -> bool:
+    """Return whether a path below the base path has more than one part and is nobody's, whose first parts `ours` are.
+
+    Streamlit answers it with its page, which stays blank: the page names its scripts relative to the address.
+    """
+    if path.startswith("//") or not path.startswith(base):
+        return False
+    parts = path.removeprefix(base).strip("/").split("/")
+    # To find the server the page also asks below its own address, and must be told that nothing is there.
+    return len(parts) > 1 and "_stcore" not in parts and parts[0] not in {*STREAMLITS, *ours}
 
 
 def headers(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -30,6 +30,19 @@ def test_every_answer_gets_the_headers_and_keeps_its_own():
     assert sent[1] == {"type": "http.response.body", "body": b"gone"}
 
 
+@pytest.mark.parametrize("base", ["/", "/course/one/"])
+def test_a_path_that_is_nobodys_leads_home(base):
+    ours = {"components", "vendor", "walk"}
+    for path in ("training_room/foo/bar", "<script>/x", "a//b", "foo/bar/", "foo/static/x", "foo/media/x"):
+        assert security.astray(base + path, base, ours), path
+    for path in ("", "training_room", "training_room/", "favicon.png", "_stcore/health", "foo/bar/_stcore/health"):
+        assert not security.astray(base + path, base, ours), path
+    for path in ("static/js/a.js", "media/a.html", "component/a/b", "components/1/a.js", "vendor/1/a.js", "walk/1"):
+        assert not security.astray(base + path, base, ours), path
+    assert not security.astray("//example.org/x", base, ours)
+    assert not security.astray("/another/path", "/course/one/", ours)
+
+
 def test_messages_whose_json_is_too_deep_are_dropped():
     from app import Security
 

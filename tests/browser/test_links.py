@@ -1,6 +1,8 @@
 """Links in a real browser: what the address bar, Back, Forward, reload and hostile addresses do."""
 
 import re
+import select
+import socket
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -206,3 +208,37 @@ def test_a_bad_link_gives_a_page_and_a_message(stranger, address, said):
     page.get_by_role("heading", name="Why can't a step learn?").wait_for()
     page.get_by_role("button", name="Copy link").wait_for()
     assert page.complaints == []
+
+
+@pytest.mark.parametrize(
+    "path", ["training_room/foo/bar", "%3Cscript%3Ealert(1)%3C%2Fscript%3E/x", "..%2F..%2Fetc/passwd"]
+)
+def test_a_path_that_leads_nowhere_leads_home(stranger, path):
+    page = stranger
+    page.goto(f"{page.home}/{path}?v=1&seed=41")
+    assert page.url.startswith(f"{page.home}/?v=1&seed=41")
+    page.get_by_role("heading", name="Why can't a step learn?").wait_for()
+    expect(seed(page)).to_have_value("41")
+    assert page.complaints == []
+
+
+def test_the_metrics_are_closed(browser, app_url):
+    context = browser.new_context()
+    for path in ("/_stcore/metrics", "/_stcore/metrics/", "/_stcore/%6Detrics"):
+        assert context.request.get(app_url + path).status == 404
+    context.close()
+
+
+def test_an_address_of_a_megabyte_is_refused_and_the_server_lives_on(browser, app_url):
+    server = urlsplit(app_url)
+    with socket.create_connection((server.hostname, server.port), 30) as connection:
+        connection.sendall(b"GET /?data=")
+        for _ in range(64):
+            connection.sendall(b"A" * 16_384)
+            if select.select([connection], [], [], 0.05)[0]:
+                break  # the answer comes before the end; what is sent after it could push it out
+        answer = connection.recv(4096)
+    assert re.match(rb"HTTP/1\.1 4\d\d ", answer)
+    context = browser.new_context()
+    assert context.request.get(f"{app_url}/_stcore/health").text() == "ok"
+    context.close()
