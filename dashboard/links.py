@@ -49,6 +49,7 @@ MAX_MESSAGES = 8
 """How many messages are given; the rest is counted."""
 
 MAX_QUOTE = 40
+MAX_REASON = 160
 """How much of a bad value is quoted."""
 
 MAX_TASK = 300
@@ -192,9 +193,9 @@ def read(query: Query, own_data: str | None = None) -> Link:
     return Link(_nearest(values, said), lesson, _few(said))
 
 
-def quoted(text: str) -> str:
+def quoted(text: str, most: int = MAX_QUOTE) -> str:
     """Return foreign text so that it can be shown in Markdown: short, printable, as code, nothing in it at work."""
-    short = text if len(text) <= MAX_QUOTE else text[:MAX_QUOTE] + "\N{HORIZONTAL ELLIPSIS}"
+    short = text if len(text) <= most else text[:most] + "\N{HORIZONTAL ELLIPSIS}"
     clean = "".join(c if c.isprintable() and c != "`" else "\N{REPLACEMENT CHARACTER}" for c in short)
     return f"`{clean}`" if clean.strip() else "an empty text"
 
@@ -297,14 +298,15 @@ MAX_DIGITS = 60
 
 
 def _integer(text: str) -> int | None:
-    return int(text) if len(text) <= MAX_DIGITS and re.fullmatch(r"[+-]?\d+", text, re.ASCII) else None
+    # A plus sign in an address is read as a space, so there may be one.
+    return int(text) if len(text) <= MAX_DIGITS and re.fullmatch(r"[+-]?\d+", text.strip(), re.ASCII) else None
 
 
 def _number(name: str, text: str, default: Any, said: list[str]) -> Any:
     """Return the nearest allowed number: of the field's kind, within its limits."""
     whole = type(default) is int
     value: float | int | None = _integer(text) if whole else None
-    if value is None and len(text) <= MAX_DIGITS and _NUMBER.fullmatch(text):
+    if value is None and len(text) <= MAX_DIGITS and _NUMBER.fullmatch(text.strip()):
         value = float(text)
     if value is None:
         said.append(f"{name} must be a number, not {quoted(text)}; {_written(default)} is used.")
@@ -350,17 +352,20 @@ def _nearest(values: dict[str, Any], said: list[str]) -> Scenario:
     base = opening(values["dataset"], values["own_data"])
     try:
         return replace(base, **values)
-    except ValueError as error:
-        reason = str(error)
-    for name in values:
+    except ValueError:
+        pass
+    in_pairs = {name for pair in ORDERED for name in pair}
+    for name in values.keys() - in_pairs:
         try:
-            kept = replace(base, **{key: value for key, value in values.items() if key != name})
-        except ValueError:
-            continue
-        said.append(f"{name} does not go with the rest of the link ({quoted(reason)}) and is ignored.")
-        return kept
-    said.append(f"The link's settings do not go together ({quoted(reason)}); the opening state is shown.")
-    return base
+            replace(base, **{name: values[name]})
+        except ValueError as error:
+            said.append(f"{name} cannot be used ({quoted(str(error), MAX_REASON)}) and is ignored.")
+            del values[name]
+    try:
+        return replace(base, **values)
+    except ValueError as error:
+        said.append(f"The link's settings do not go together ({quoted(str(error), MAX_REASON)}).")
+        return base
 
 
 def _few(said: list[str]) -> tuple[str, ...]:
@@ -386,13 +391,15 @@ def _read_lesson(given: dict[str, str], said: list[str]) -> Lesson:
         text = given.pop(name, "")
         numbers[name] = default
         if text:
-            value = float(text) if len(text) <= MAX_DIGITS and _NUMBER.fullmatch(text) else math.nan
+            value = float(text) if len(text) <= MAX_DIGITS and _NUMBER.fullmatch(text.strip()) else math.nan
             if not math.isfinite(value) or (name == "tolerance" and value < 0):
                 said.append(f"{name} must be a finite number, not {quoted(text)}; it is left out.")
             else:
                 numbers[name] = value
     if not task and math.isfinite(numbers["answer"]):
         said.append("The link has an answer but no task; it is left out.")
+    elif not task and numbers["tolerance"]:
+        said.append("The link has a tolerance but no task; it is left out.")
     return Lesson(hide, task, **numbers) if task else Lesson(hide)
 
 

@@ -58,7 +58,7 @@ pages = [
 page = st.navigation(pages, position="top")
 controls.remember_pages({page.url_path: page.title for page in pages if page.title != "Share"})
 controls.paint()
-controls.link_messages()
+controls.link_messages(page.url_path)
 controls.sidebar(page.url_path)
 page.run()
 controls.keep_within_bounds()

@@ -136,15 +136,20 @@ def place_from(setup: Setup, s: Scenario) -> Place:
     weight = s.walk_weight if s.walk_weight in known else place.weight
     place = replace(place, weight=weight)
     if s.walk_weights:
-        updates, loss_before, *vector = unpacked(s.walk_weights)
-        if len(vector) != setup.start.n_parameters or not 0 <= updates <= 1e6:
+        numbers = unpacked(s.walk_weights)
+        if len(numbers) != 2 + setup.start.n_parameters or not 0 <= numbers[0] <= 1e6:
             raise ValueError(f"the walk's weights are not {setup.start.n_parameters} numbers")
+        updates, loss_before, *vector = numbers
         before = loss_before if loss_before >= 0 else None
         place = replace(place, vector=tuple(vector), updates=int(updates), loss_before=before)
     if s.walk_step:
-        n_steps = len(_steps(setup, setup.start, 0, s.walk_what == WHAT[1], s.walk_detail))
-        place = replace(place, pointer=min(s.walk_step, n_steps) - 1)
+        place = replace(place, pointer=min(s.walk_step, n_steps_of(setup, s)) - 1)
     return place
+
+
+def n_steps_of(setup: Setup, s: Scenario) -> int:
+    """Return how many steps a walk through this network has, seen as the Scenario says."""
+    return len(_steps(setup, setup.start, 0, s.walk_what == WHAT[1], s.walk_detail))
 
 
 def fields_of(walk: "Walk") -> dict[str, Any]:

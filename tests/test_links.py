@@ -326,7 +326,16 @@ def test_a_chain_that_is_none_is_named_and_left_out(text, what):
 def test_a_camera_that_is_none_is_named_and_left_out(text):
     scenario, messages = from_query({"camera": text})
     assert scenario == DEFAULTS
-    assert "camera does not go with the rest" in messages[0]
+    assert "camera cannot be used" in messages[0]
+
+
+def test_each_text_that_is_none_is_named_and_all_else_is_kept():
+    bad = {"camera": "1 2 3", "hidden_sizes": "99", "chain": "twice", "walk_weights": "A", "other_starts": "AAAAAAAA"}
+    scenario, messages = from_query({"seed": "7", "lr": " 0.5", **bad})
+    assert scenario == Scenario(seed=7, lr=0.5)
+    for name in bad:
+        assert any(text.startswith(f"{name} cannot be used") for text in messages), name
+    assert any("numbers from 1 to 8" in text for text in messages)
 
 
 # --- lessons ---------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from dashboard import links
+from dashboard import fit, links
 from dashboard.components.connection import connection
 from dashboard.components.copy_link import copy_button
 from dashboard.controls.session import (
@@ -60,7 +60,7 @@ def _read_address() -> None:
     known = state.get(ADDRESS_KEY)
     if known is None or _history_navigation():
         link = links.read(query, known["link"].scenario.own_data if known else None)
-        state[ADDRESS_KEY] = {"query": query, "link": link}
+        state[ADDRESS_KEY] = {"query": query, "link": link, "given": frozenset(query)}
         if known is not None:
             # Back to an entry without parameters is back to the opening state; the lesson stays.
             link = replace(link, lesson=known["link"].lesson)
@@ -90,12 +90,12 @@ def write_address() -> None:
     st.query_params.from_dict(query)
 
 
-def link_messages() -> None:
-    """Say what of a link could not be used; and show the lesson that it brings."""
-    here = state[ADDRESS_KEY]["link"]
+def link_messages(page: str) -> None:
+    """Say what of a link could not be used, as long as nothing is changed; and show the lesson that it brings."""
+    here, given = state[ADDRESS_KEY]["link"], state[ADDRESS_KEY].get("given", ())
     with st.container():
-        if here.messages:
-            st.warning("Not all of the link could be used.\n\n" + "\n".join(f"- {text}" for text in here.messages))
+        if messages := [*here.messages, *fit.misfits(here.scenario, given, page)]:
+            st.warning("Not all of the link could be used.\n\n" + "\n".join(f"- {text}" for text in messages))
         if here.lesson.hide:
             st.html(hiding(here.lesson.hide))
         if here.lesson.task:
@@ -106,8 +106,9 @@ def hiding(names: Iterable[str]) -> str:
     """Return the style sheet that hides controls; the names are known ones, no foreign text."""
     places = {
         "sidebar": '[data-testid="stSidebar"], [data-testid="stExpandSidebarButton"]',
-        "pages": '[data-testid="stTopNavLinkContainer"], [data-testid="stTopNavSection"]',
-    }
+        "pages": '[data-testid="stTopNavLinkContainer"], [data-testid="stTopNavSection"], [data-testid="stSidebarNav"]',
+        "room_step": ".st-key-room_shown",
+    } | dict.fromkeys(("low", "high"), ".st-key-range")
     selectors = [
         places.get(name, f".st-key-{name}, .st-key-{name}-slider, .st-key-part_{name}")
         for name in names

@@ -193,6 +193,8 @@ def room_settings() -> None:
 def room_step(run: training.Run) -> None:
     """Draw the one step index that every picture of the room follows."""
     last = run.n_steps
+    if state.room_step > state.steps:
+        state.room_step = training.ALL_STEPS  # what stood for a longer run stands for the end of this one
     state["room_shown"] = float(run.at(state.room_step))
     if last < 1:
         return
