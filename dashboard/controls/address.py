@@ -107,13 +107,13 @@ def hiding(names: Iterable[str]) -> str:
     places = {
         "sidebar": '[data-testid="stSidebar"], [data-testid="stExpandSidebarButton"]',
         "pages": '[data-testid="stTopNavLinkContainer"], [data-testid="stTopNavSection"], [data-testid="stSidebarNav"]',
-        "room_step": ".st-key-room_shown",
-    } | dict.fromkeys(("low", "high"), ".st-key-range")
-    selectors = [
-        places.get(name, f".st-key-{name}, .st-key-{name}-slider, .st-key-part_{name}")
-        for name in names
-        if name in links.hideable()
-    ]
+    }
+    other_keys = {"room_step": "room_shown", "low": "range", "high": "range"}
+    selectors = []
+    for name in names:
+        if name in links.hideable():
+            key = other_keys.get(name, name)
+            selectors.append(places.get(name, f".st-key-{key}, .st-key-{key}-slider, .st-key-part_{key}"))
     return f"<style>{', '.join(selectors)} {{ display: none !important }}</style>"
 
 

@@ -149,9 +149,10 @@ def test_copy_link_gives_the_address_of_the_view(visit):
 
 
 def test_a_lesson_hides_and_asks(visit):
-    page = visit("?hide=network,lr,pages&task=What+is+2+%2B+2%3F+%3Cb%3E&answer=4&tolerance=0.1")
+    page = visit("?hide=network,lr,pages,low&task=What+is+2+%2B+2%3F+%3Cb%3E&answer=4&tolerance=0.1")
     page.get_by_role("slider", name="Learning rate").first.wait_for(state="hidden")
     seed(page).wait_for(state="hidden")
+    page.get_by_text("Range of both weights").wait_for(state="hidden")
     page.get_by_role("spinbutton", name="Steps").wait_for()
     page.get_by_role("link", name="Chain rule").first.wait_for(state="hidden")
     page.get_by_text("What is 2 + 2? <b>").wait_for()
@@ -166,7 +167,7 @@ def test_a_lesson_hides_and_asks(visit):
     steps.fill("200")
     steps.press("Enter")
     page.wait_for_url(re.compile("steps=200"))
-    assert query(page)["hide"] == "network,lr,pages"
+    assert query(page)["hide"] == "network,lr,pages,low"
     assert page.complaints == []
 
 
