@@ -9,7 +9,8 @@ from dashboard.text import count
 st.title("Share this view", anchor=False)
 st.markdown(
     "A link holds everything: data, network, weights, settings. Set up a view on any page, then come here to hide what "
-    "distracts and to ask a question."
+    "distracts and to ask a question. Where a picture is turned and at which step its clock stands, only **Copy link** "
+    "on that page knows."
 )
 link = controls.build_link()
 st.subheader("The link", anchor=False)
