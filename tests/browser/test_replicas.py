@@ -113,8 +113,35 @@ def test_text_is_compressed_and_the_metrics_are_closed(cluster):
     with get(front, script, **{"Accept-Encoding": "gzip"}) as answer:
         assert answer.headers["Content-Encoding"] == "gzip"
         assert "Set-Cookie" not in answer.headers
-    with pytest.raises(urllib.error.HTTPError, match="404"):
+    with pytest.raises(urllib.error.HTTPError, match="404") as raised:
         get(front, "_stcore/metrics")
+    raised.value.close()
+
+
+class Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect."""
+
+    def redirect_request(self, *_):
+        return None
+
+
+def test_long_links_pass_and_longer_ones_lead_home(cluster):
+    front, _, _ = cluster
+    longest = "?data=" + "A" * 17_000
+    with get(front, longest) as answer:
+        assert answer.status == 200
+    stay = urllib.request.build_opener(Stay)
+    for path, home in (
+        ("chain_rule/" + longest, "/chain_rule" + longest),
+        ("chain_rule/foo" + longest, "/" + longest),
+        ("?data=" + "A" * 60_000, "/"),
+        ("chain_rule?data=" + "A" * 1_000_000, "/"),
+    ):
+        with pytest.raises(urllib.error.HTTPError) as raised:
+            stay.open(f"http://127.0.0.1:{front}/{path}")
+        with raised.value as answer:
+            assert answer.code in (301, 302)
+            assert answer.headers["Location"] == home
 
 
 def test_visitors_behind_one_address_are_spread_and_each_stays_where_it_is(cluster):
