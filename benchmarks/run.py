@@ -25,7 +25,7 @@ import tracemalloc  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from functools import partial  # noqa: E402
 from importlib.metadata import version  # noqa: E402
-from itertools import pairwise  # noqa: E402
+from itertools import pairwise, permutations  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -289,6 +289,23 @@ def surface() -> str:
             )
     head = ["network", "pair", "nnlib", "best of JAX and torch (middle half)", "jax map", "jax vmap²", "torch vmap"]
     return table([*head, "numba loops", "naive loop", "JAX, first call"], rows)
+
+
+def agreement() -> str:
+    """Every pair of weights of every network, in both orders, beside the naive loop."""
+    rows = []
+    a, b = np.linspace(-6, 6, 5), np.linspace(-6, 6, 4)
+    for name in NETS:
+        case, worst = Case(name), 0.0
+        found = list(permutations(case.network.refs(), 2))
+        for first, second in found:
+            i, j = ((ref.layer, ref.row, ref.column) for ref in (first, second))
+            expected = peers.naive_surface(case.W, case.X, case.Y, i, j, a, b)
+            surface = nnlib.loss_surface(*case.data, first, second, a, b)
+            agrees(surface, expected, 1e-12)
+            worst = max(worst, float(np.abs(surface - expected).max()))
+        rows.append([case.label, f"{len(found):,}", f"{worst:.1e}"])
+    return table(["network", "ordered pairs", "largest difference"], rows)
 
 
 FIRST_CALLS = """
@@ -690,7 +707,7 @@ def scripts() -> str:
 
 SECTIONS = {
     f.__name__: f
-    for f in (surface, first, floor, terraces, plane, decision, descent, ensemble, growth, sigmoid, scripts)
+    for f in (surface, agreement, first, floor, terraces, plane, decision, descent, ensemble, growth, sigmoid, scripts)
 }
 
 
