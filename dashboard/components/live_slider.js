@@ -49,7 +49,7 @@ export default function (component) {
 function follow(component, { follow: { heard, wholly, ahead }, brings: { stages: brings } }) {
   const { parentElement } = component
   const box = parentElement.closest('[data-testid="stElementContainer"]')
-  if (box) box.style.position = "absolute"
+  if (box) Object.assign(box.style, { position: "absolute", width: 0, overflow: "hidden" })
   for (const [slider, number] of Object.entries(heard)) {
     const known = followers[slider]?.of === parentElement ? followers[slider].heard : 0
     const say = (message) => component.setStateValue("slide", message)
@@ -111,14 +111,14 @@ function build(parent) {
     view.held = true
     show(view, snapped(view, valueAt(view, range.valueAsNumber)), range)
     want(view, false)
-    // A keyboard has no release: a value that stays for a moment is the last one.
+    // What neither a hand nor a key holds has no release: a value that stays for a moment is the last one.
     clearTimeout(view.settle)
     view.settle = setTimeout(() => letGo(view), 500)
   }
   range.onchange = () => letGo(view)
-  range.onpointerdown = () => (view.pointer = true)
-  range.onpointerup = range.onpointercancel = () => ((view.pointer = false), letGo(view))
-  range.onblur = () => ((view.pointer = false), letGo(view))
+  // A key that is held says "change" with every repeat, but it is let go only once.
+  range.onpointerdown = range.onkeydown = () => (view.down = true)
+  range.onpointerup = range.onpointercancel = range.onkeyup = range.onblur = () => ((view.down = false), letGo(view))
   box.onchange = () => {
     const { low, high } = view.data
     const typed = box.valueAsNumber
@@ -218,13 +218,13 @@ function want(view, final) {
   view.waiting = true
   view.final = final
   clearTimeout(view.timer)
-  // A key press says "input" and then at once "change": wait for both, they are one message.
+  // "input" and then at once "change", or a key that is let go: wait for both, they are one message.
   view.timer = setTimeout(() => pump(view))
 }
 
 function letGo(view) {
   clearTimeout(view.settle)
-  if (view.pointer || !view.held) return
+  if (view.down || !view.held) return
   view.held = false
   want(view, true)
 }
