@@ -30,6 +30,8 @@ export default function ({ data: { picture: data } = {}, parentElement }) {
   if (!view) views.set(parentElement, (view = build(parentElement)))
   view.root.style.height = `${data.height}px`
   view.root.setAttribute("aria-label", data.alt)
+  // A picture with buttons in it is not one thing: a reader must come to them.
+  view.root.setAttribute("role", data.config.displayModeBar ? "group" : "img")
   take(view, data)
   return () => {
     view.removed = true
@@ -45,7 +47,6 @@ export default function ({ data: { picture: data } = {}, parentElement }) {
 function build(parent) {
   const root = document.createElement("div")
   root.className = "nn-figure"
-  root.setAttribute("role", "img")
   parent.append(root)
   const view = { root, inSight: false, waiting: null, shape: null }
   view.sizes = new ResizeObserver(() => {

@@ -60,7 +60,11 @@ function typesetNow(tex, display) {
   const code = { type: "element", tagName: "code", properties: { className: ["language-math", display ? "math-display" : "math-inline"] }, children: [{ type: "text", value: tex }] };
   const tree = { type: "root", children: [code] };
   typeset(tree, { message: () => {} });
-  return grown(tree.children[0], document.createElement("span"));
+  const item = grown(tree.children[0], document.createElement("span"));
+  // What may be too wide scrolls, so it must be within reach of the keyboard.
+  const scrolls = item.querySelector(".katex-display");
+  for (const [name, value] of Object.entries({ tabindex: 0, role: "group", "aria-label": "Formula" })) scrolls?.setAttribute(name, value);
+  return item;
 }
 
 const SPACES = { math: "http://www.w3.org/1998/Math/MathML", svg: "http://www.w3.org/2000/svg" };

@@ -40,7 +40,7 @@ export default function (component) {
 // These pieces show nothing, so they take no part in the page's spacing.
 function hide(parentElement) {
   const box = parentElement.closest('[data-testid="stElementContainer"]')
-  if (box) box.style.position = "absolute"
+  if (box) Object.assign(box.style, { position: "absolute", width: 0, overflow: "hidden" })
 }
 
 function takeSurface({ parentElement }, data) {
