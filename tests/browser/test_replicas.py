@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import TimeoutError, expect
+from playwright.sync_api import Error, expect
 
 from tests.browser.conftest import NO_WEBGL, ROOT, settle
 from tests.browser.test_links import query, seed, set_seed
@@ -204,7 +204,7 @@ def test_a_replica_dies_and_the_link_restores_the_view(browser, cluster):
             # What is typed in the moment in which the new session draws the page is overwritten; one types again.
             steps.fill("70")
             steps.press("Enter")
-            with suppress(TimeoutError):
+            with suppress(Error):
                 page.wait_for_url(re.compile("steps=70"), timeout=20_000)
                 break
         assert query(page) == before | {"steps": "70"}
